@@ -1,0 +1,1 @@
+"""People, agencies, devices and cities: who they are and what each may do."""

@@ -1,0 +1,238 @@
+"""Who may do what to which thing, decided in one place. Pure: the hub uses it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Role(StrEnum):
+    """The roles a person or system can hold in one authority (city)."""
+
+    OPERATOR = "operator"
+    SUPERVISOR = "supervisor"
+    POLICE_LIAISON = "police_liaison"
+    AGENCY_SYSTEM = "agency_system"
+    CITY_OFFICER = "city_officer"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+    DEVICE = "device"
+    API_CLIENT = "api_client"
+
+
+class Right(StrEnum):
+    """Every door of the platform."""
+
+    VIEW_INCIDENT = "view_incident"
+    WORK_INCIDENT = "work_incident"
+    OPEN_INCIDENT = "open_incident"
+    SEE_CALLER = "see_caller"
+    VIEW_MAP = "view_map"
+    REQUEST_GRANT = "request_grant"
+    APPROVE_GRANT = "approve_grant"
+    REVOKE_GRANT = "revoke_grant"
+    VIEW_LIVE = "view_live"
+    VIEW_PLAYBACK = "view_playback"
+    MOVE_CAMERA = "move_camera"
+    EXPORT_VIDEO = "export_video"
+    BREAK_GLASS = "break_glass"
+    REVIEW_BREAK_GLASS = "review_break_glass"
+    ASSIGN_ROSTER = "assign_roster"
+    IMPORT_DATA = "import_data"
+    MANAGE_CAMERAS = "manage_cameras"
+    MANAGE_ACCOUNTS = "manage_accounts"
+    MANAGE_AGENCIES = "manage_agencies"
+    MANAGE_TOKENS = "manage_tokens"
+    EDIT_DECISION_TABLE = "edit_decision_table"
+    PUBLISH_DECISION_TABLE = "publish_decision_table"
+    SEE_DEAD_LETTERS = "see_dead_letters"
+    RETRY_DEAD_LETTERS = "retry_dead_letters"
+    READ_REGISTER = "read_register"
+    PUBLISH_REGISTER = "publish_register"
+    READ_AUDIT = "read_audit"
+    REVIEW_ACCESS_LOG = "review_access_log"
+    ANSWER_DISCLOSURE = "answer_disclosure"
+    EDIT_RETENTION = "edit_retention"
+    ERASE_PERSONAL_DATA = "erase_personal_data"
+    HUB_READ = "hub_read"
+    HUB_WRITE = "hub_write"
+    INGEST = "ingest"
+
+
+_R = Right
+ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
+    {
+        Role.OPERATOR: frozenset(
+            {
+                _R.VIEW_INCIDENT,
+                _R.WORK_INCIDENT,
+                _R.OPEN_INCIDENT,
+                _R.SEE_CALLER,
+                _R.VIEW_MAP,
+                _R.REQUEST_GRANT,
+                _R.VIEW_LIVE,
+                _R.BREAK_GLASS,
+                _R.HUB_READ,
+            }
+        ),
+        Role.SUPERVISOR: frozenset(
+            {
+                _R.VIEW_INCIDENT,
+                _R.WORK_INCIDENT,
+                _R.OPEN_INCIDENT,
+                _R.SEE_CALLER,
+                _R.VIEW_MAP,
+                _R.REQUEST_GRANT,
+                _R.APPROVE_GRANT,
+                _R.REVOKE_GRANT,
+                _R.VIEW_LIVE,
+                _R.BREAK_GLASS,
+                _R.REVIEW_BREAK_GLASS,
+                _R.ASSIGN_ROSTER,
+                _R.SEE_DEAD_LETTERS,
+                _R.RETRY_DEAD_LETTERS,
+                _R.READ_REGISTER,
+                _R.HUB_READ,
+            }
+        ),  # fmt: skip
+        Role.POLICE_LIAISON: frozenset(
+            {_R.VIEW_INCIDENT, _R.SEE_CALLER, _R.VIEW_MAP, _R.REQUEST_GRANT, _R.APPROVE_GRANT, _R.VIEW_LIVE}
+        ),
+        Role.AGENCY_SYSTEM: frozenset({_R.OPEN_INCIDENT, _R.REQUEST_GRANT, _R.VIEW_LIVE}),
+        Role.CITY_OFFICER: frozenset(
+            {
+                _R.VIEW_MAP,
+                _R.IMPORT_DATA,
+                _R.MANAGE_CAMERAS,
+                _R.READ_REGISTER,
+                _R.PUBLISH_REGISTER,
+                _R.ANSWER_DISCLOSURE,
+                _R.EDIT_DECISION_TABLE,
+                _R.EDIT_RETENTION,
+                _R.HUB_READ,
+            }
+        ),  # fmt: skip
+        Role.AUDITOR: frozenset({_R.READ_REGISTER, _R.READ_AUDIT, _R.REVIEW_ACCESS_LOG, _R.REVIEW_BREAK_GLASS}),
+        Role.ADMINISTRATOR: frozenset(
+            {
+                _R.MANAGE_ACCOUNTS,
+                _R.MANAGE_AGENCIES,
+                _R.MANAGE_TOKENS,
+                _R.MANAGE_CAMERAS,
+                _R.IMPORT_DATA,
+                _R.SEE_DEAD_LETTERS,
+                _R.RETRY_DEAD_LETTERS,
+                _R.PUBLISH_DECISION_TABLE,
+                _R.EDIT_RETENTION,
+                _R.ERASE_PERSONAL_DATA,
+                _R.HUB_READ,
+                _R.HUB_WRITE,
+            }
+        ),  # fmt: skip
+        Role.DEVICE: frozenset({_R.INGEST}),
+        Role.API_CLIENT: frozenset({_R.HUB_READ, _R.HUB_WRITE}),
+    }
+)
+"""What each role may do in its own authority. Administrators run accounts, and see neither incidents nor video."""
+
+
+class ActorKind(StrEnum):
+    PERSON = "person"
+    AGENCY = "agency"
+    TOKEN = "token"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRight:
+    """What a token may do with entities of one type; `*` means every type not owned by a room."""
+
+    entity_type: str
+    read: bool = False
+    write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Someone asking: a person, an agency's system, a token, or the platform itself.
+
+    `roles` maps an authority code to the roles held there. `agency` is set for agency systems and for people
+    seconded by one. `types` narrows hub rights of tokens; empty means no type at all for a token.
+    """
+
+    id: str
+    kind: ActorKind
+    name: str
+    roles: Mapping[str, frozenset[Role]] = field(default_factory=dict)
+    agency: str = ""
+    types: tuple[TypeRight, ...] = ()
+
+    @property
+    def authorities(self) -> frozenset[str]:
+        """The cities this actor holds any role in."""
+        return frozenset(code for code, held in self.roles.items() if held)
+
+    def rights_in(self, authority: str) -> frozenset[Right]:
+        """Every right the actor's roles give in that city."""
+        return frozenset().union(*(ROLE_RIGHTS[role] for role in self.roles.get(authority, frozenset())))
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What is asked for: always of one authority; of one agency where it came from one; of one type on the hub."""
+
+    authority: str
+    agency: str = ""
+    entity_type: str = ""
+    requested_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Yes, or no with a stable reason. Truthy when allowed."""
+
+    allowed: bool
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+YES = Verdict(True)
+_AGENCY_BOUND = frozenset({Role.AGENCY_SYSTEM, Role.POLICE_LIAISON})
+_NOT_BY_REQUESTER = frozenset({Right.APPROVE_GRANT, Right.REVIEW_BREAK_GLASS, Right.PUBLISH_DECISION_TABLE})
+_TYPED = frozenset({Right.HUB_READ, Right.HUB_WRITE, Right.INGEST})
+
+
+def may(actor: Actor, right: Right, thing: Thing) -> Verdict:
+    """Whether `actor` may exercise `right` on `thing`, and if not, why.
+
+    Reasons: `other_authority`, `role_lacks_right`, `other_agency`, `own_request`, `type_not_granted`.
+    """
+    held = actor.roles.get(thing.authority, frozenset())
+    if not held:
+        return Verdict(False, "other_authority")
+    granting = {role for role in held if right in ROLE_RIGHTS[role]}
+    if not granting:
+        return Verdict(False, "role_lacks_right")
+    if granting <= _AGENCY_BOUND and thing.agency != actor.agency:
+        return Verdict(False, "other_agency")
+    if right in _NOT_BY_REQUESTER and thing.requested_by == actor.id:
+        return Verdict(False, "own_request")
+    if right in _TYPED and actor.kind is ActorKind.TOKEN and not _type_allows(actor, right, thing.entity_type):
+        return Verdict(False, "type_not_granted")
+    return YES
+
+
+def _type_allows(actor: Actor, right: Right, entity_type: str) -> bool:
+    wants_write = right is not Right.HUB_READ
+    return any(
+        rule.entity_type in ("*", entity_type) and (rule.write if wants_write else rule.read) for rule in actor.types
+    )
+
+
+def system_actor(authority: str, name: str = "madang") -> Actor:
+    """The platform acting by itself in one city: what rules and timers do is done in this name."""
+    return Actor(id=f"system:{name}", kind=ActorKind.SYSTEM, name=name, roles={authority: frozenset(Role)})
