@@ -96,7 +96,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.READ_REGISTER,
                 _R.HUB_READ,
             }
-        ),  # fmt: skip
+        ),
         Role.POLICE_LIAISON: frozenset(
             {_R.VIEW_INCIDENT, _R.SEE_CALLER, _R.VIEW_MAP, _R.REQUEST_GRANT, _R.APPROVE_GRANT, _R.VIEW_LIVE}
         ),
@@ -113,7 +113,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.EDIT_RETENTION,
                 _R.HUB_READ,
             }
-        ),  # fmt: skip
+        ),
         Role.AUDITOR: frozenset({_R.READ_REGISTER, _R.READ_AUDIT, _R.REVIEW_ACCESS_LOG, _R.REVIEW_BREAK_GLASS}),
         Role.ADMINISTRATOR: frozenset(
             {
@@ -130,7 +130,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.HUB_READ,
                 _R.HUB_WRITE,
             }
-        ),  # fmt: skip
+        ),
         Role.DEVICE: frozenset({_R.INGEST}),
         Role.API_CLIENT: frozenset({_R.HUB_READ, _R.HUB_WRITE}),
     }
@@ -141,7 +141,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
 class ActorKind(StrEnum):
     PERSON = "person"
     AGENCY = "agency"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105 -- a kind of actor, not a secret
     SYSTEM = "system"
 
 
