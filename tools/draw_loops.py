@@ -94,7 +94,10 @@ def backdrop(scene: Scene) -> Image.Image:
                     if rng.random() < (0.3 if scene.night else 0.85):
                         draw.rectangle((x, y, x + 11, y + 15), fill=lit)
             edge += side * (width + rng.randint(4, 18))
-    draw.polygon(((vanish - 26, horizon), (vanish + 26, horizon), (WIDTH * 0.98, HEIGHT), (WIDTH * 0.02, HEIGHT)), fill=scene.road)
+    draw.polygon(
+        ((vanish - 26, horizon), (vanish + 26, horizon), (WIDTH * 0.98, HEIGHT), (WIDTH * 0.02, HEIGHT)),
+        fill=scene.road,
+    )
     for step in range(9):
         near, far = (step + 0.45) / 9, step / 9
         y0, y1 = (horizon + (HEIGHT - horizon) * value**2 for value in (far, near))
@@ -103,7 +106,13 @@ def backdrop(scene: Scene) -> Image.Image:
     return image
 
 
-def draw_frame(scene: Scene, base: Image.Image, parts: tuple[list[Mover], list[Mover]], time: float, fonts: tuple[ImageFont.FreeTypeFont, ...]) -> Image.Image:
+def draw_frame(
+    scene: Scene,
+    base: Image.Image,
+    parts: tuple[list[Mover], list[Mover]],
+    time: float,
+    fonts: tuple[ImageFont.FreeTypeFont, ...],
+) -> Image.Image:
     image = base.copy()
     draw = ImageDraw.Draw(image)
     horizon, vanish = HEIGHT * 0.34, WIDTH * scene.vanish_x
@@ -118,23 +127,48 @@ def draw_frame(scene: Scene, base: Image.Image, parts: tuple[list[Mover], list[M
         if kind == "people":
             height = 190 * scale * mover.size
             sway = math.sin(time * 2 * math.pi * 12 + lane * 9) * height * 0.06
-            draw.ellipse((x - height * 0.22, y - 3 * scale, x + height * 0.22, y + 8 * scale), fill=tuple(int(c * 0.6) for c in scene.ground))
-            draw.line((x, y - height * 0.45, x - sway - height * 0.06, y), fill=(40, 40, 46), width=max(2, int(height * 0.09)))
-            draw.line((x, y - height * 0.45, x + sway + height * 0.06, y), fill=(40, 40, 46), width=max(2, int(height * 0.09)))
-            draw.rounded_rectangle((x - height * 0.13, y - height * 0.84, x + height * 0.13, y - height * 0.4), radius=height * 0.08, fill=mover.colour)
-            draw.ellipse((x - height * 0.08, y - height, x + height * 0.08, y - height * 0.84), fill=(196, 160, 132) if not scene.night else (96, 80, 70))
+            draw.ellipse(
+                (x - height * 0.22, y - 3 * scale, x + height * 0.22, y + 8 * scale),
+                fill=tuple(int(c * 0.6) for c in scene.ground),
+            )
+            draw.line(
+                (x, y - height * 0.45, x - sway - height * 0.06, y), fill=(40, 40, 46), width=max(2, int(height * 0.09))
+            )
+            draw.line(
+                (x, y - height * 0.45, x + sway + height * 0.06, y), fill=(40, 40, 46), width=max(2, int(height * 0.09))
+            )
+            draw.rounded_rectangle(
+                (x - height * 0.13, y - height * 0.84, x + height * 0.13, y - height * 0.4),
+                radius=height * 0.08,
+                fill=mover.colour,
+            )
+            draw.ellipse(
+                (x - height * 0.08, y - height, x + height * 0.08, y - height * 0.84),
+                fill=(196, 160, 132) if not scene.night else (96, 80, 70),
+            )
         else:
             width, height = 250 * scale * mover.size, 150 * scale * mover.size
-            draw.rounded_rectangle((x - width / 2, y - height * 0.7, x + width / 2, y), radius=height * 0.16, fill=mover.colour)
-            draw.rounded_rectangle((x - width * 0.36, y - height, x + width * 0.36, y - height * 0.6), radius=height * 0.14, fill=tuple(int(c * 0.7) for c in mover.colour))
+            draw.rounded_rectangle(
+                (x - width / 2, y - height * 0.7, x + width / 2, y), radius=height * 0.16, fill=mover.colour
+            )
+            draw.rounded_rectangle(
+                (x - width * 0.36, y - height, x + width * 0.36, y - height * 0.6),
+                radius=height * 0.14,
+                fill=tuple(int(c * 0.7) for c in mover.colour),
+            )
             lamp = (255, 244, 200) if mover.rounds > 0 else (220, 40, 36)
             for side in (-0.4, 0.4):
-                draw.ellipse((x + width * side - 12 * scale, y - height * 0.4, x + width * side + 12 * scale, y - height * 0.24), fill=lamp)
+                draw.ellipse(
+                    (x + width * side - 12 * scale, y - height * 0.4, x + width * side + 12 * scale, y - height * 0.24),
+                    fill=lamp,
+                )
     big, small = fonts
     draw.rectangle((0, HEIGHT - 46, WIDTH, HEIGHT), fill=(10, 12, 16))
     draw.text((18, HEIGHT - 40), f"모의 영상 SIMULATED · {scene.label}", font=small, fill=(255, 214, 90))
     sweep = time * 2 * math.pi
-    draw.line((WIDTH - 60, 60, WIDTH - 60 + 34 * math.sin(sweep), 60 - 34 * math.cos(sweep)), fill=(255, 255, 255), width=5)
+    draw.line(
+        (WIDTH - 60, 60, WIDTH - 60 + 34 * math.sin(sweep), 60 - 34 * math.cos(sweep)), fill=(255, 255, 255), width=5
+    )
     draw.ellipse((WIDTH - 98, 22, WIDTH - 22, 98), outline=(255, 255, 255), width=3)
     draw.text((18, 14), "모의", font=big, fill=(255, 214, 90))
     return image
@@ -142,9 +176,11 @@ def draw_frame(scene: Scene, base: Image.Image, parts: tuple[list[Mover], list[M
 
 def encode(scene: Scene, target: Path) -> None:
     fonts = (ImageFont.truetype(KOREAN_FONT, 34, index=1), ImageFont.truetype(KOREAN_FONT, 24, index=1))
+    raw = f"rawvideoparse width={WIDTH} height={HEIGHT} format=rgb framerate={FPS}/1"
+    coder = f"openh264enc bitrate=330000 rate-control=bitrate gop-size={GOP} complexity=high"
     pipeline = (
-        f"fdsrc fd=0 ! rawvideoparse width={WIDTH} height={HEIGHT} format=rgb framerate={FPS}/1 ! videoconvert ! video/x-raw,format=I420 "
-        f"! openh264enc bitrate=330000 rate-control=bitrate gop-size={GOP} complexity=high ! h264parse ! mp4mux faststart=true ! filesink location={target}"
+        f"fdsrc fd=0 ! {raw} ! videoconvert ! video/x-raw,format=I420 ! {coder} ! h264parse "
+        f"! mp4mux faststart=true ! filesink location={target}"
     )
     process = subprocess.Popen(["gst-launch-1.0", "-q", *pipeline.split()], stdin=subprocess.PIPE)  # noqa: S607
     assert process.stdin is not None
