@@ -202,6 +202,7 @@ class Verdict:
 
 YES = Verdict(True)
 _AGENCY_BOUND = frozenset({Role.AGENCY_SYSTEM, Role.POLICE_LIAISON})
+_NOT_OF_AN_AGENCY = frozenset({Right.VIEW_MAP})
 _NOT_BY_REQUESTER = frozenset({Right.APPROVE_GRANT, Right.REVIEW_BREAK_GLASS, Right.PUBLISH_DECISION_TABLE})
 _TYPED = frozenset({Right.HUB_READ, Right.HUB_WRITE, Right.INGEST})
 
@@ -217,13 +218,17 @@ def may(actor: Actor, right: Right, thing: Thing) -> Verdict:
     granting = {role for role in held if right in ROLE_RIGHTS[role]}
     if not granting:
         return Verdict(False, "role_lacks_right")
-    if granting <= _AGENCY_BOUND and thing.agency != actor.agency:
+    if granting <= _AGENCY_BOUND and right not in _NOT_OF_AN_AGENCY and not _same_agency(actor, thing):
         return Verdict(False, "other_agency")
     if right in _NOT_BY_REQUESTER and thing.requested_by == actor.id:
         return Verdict(False, "own_request")
     if right in _TYPED and actor.kind is ActorKind.TOKEN and not _type_allows(actor, right, thing.entity_type):
         return Verdict(False, "type_not_granted")
     return YES
+
+
+def _same_agency(actor: Actor, thing: Thing) -> bool:
+    return actor.agency != "" and actor.agency == thing.agency
 
 
 def _type_allows(actor: Actor, right: Right, entity_type: str) -> bool:

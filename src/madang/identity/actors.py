@@ -1,0 +1,91 @@
+"""From a credential to an `Actor`: who is asking, and which roles they hold where."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections import defaultdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from madang.identity.rights import Actor, ActorKind, Role, TypeRight
+
+if TYPE_CHECKING:
+    from madang.identity.models import Agency, Person, Token
+
+TOKEN_PREFIX = "mdg"  # noqa: S105 -- marks a token so that leaked ones are found; not a secret
+_TOKEN_ROLES = {"device": Role.DEVICE, "api": Role.API_CLIENT}
+
+
+def person_actor_id(person_id: str) -> str:
+    """The id under which a person's deeds are recorded."""
+    return f"person:{person_id}"
+
+
+def actor_of_person(person: Person) -> Actor:
+    """The actor a logged-in person is; one who is no longer active holds no role anywhere."""
+    roles: defaultdict[str, set[Role]] = defaultdict(set)
+    if person.is_active:
+        for role, authority in person.role_assignments.values_list("role", "authority_id"):
+            roles[authority].add(Role(role))
+    return Actor(
+        id=person_actor_id(person.pk),
+        kind=ActorKind.PERSON,
+        name=person.display_name,
+        roles={authority: frozenset(held) for authority, held in roles.items()},
+        agency=person.agency_id or "",
+    )
+
+
+def actor_of_agency(agency: Agency) -> Actor:
+    """The actor an agency's own system is; a switched-off agency holds no role."""
+    roles = {agency.authority_id: frozenset({Role.AGENCY_SYSTEM})} if agency.active else {}
+    return Actor(
+        id=f"agency:{agency.code}", kind=ActorKind.AGENCY, name=agency.name_ko, roles=roles, agency=agency.code
+    )
+
+
+def new_secret() -> tuple[str, str, str]:
+    """A fresh token: the text shown once, its public lookup part, and the digest to keep."""
+    lookup, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    return f"{TOKEN_PREFIX}_{lookup}_{secret}", lookup, _digest(secret)
+
+
+def actor_of_token(raw: str, now: datetime) -> Actor | None:
+    """The actor of a device or API token, or None: unknown, expired and revoked look the same from outside.
+
+    The row is found by the token's public part; the secret part is compared in constant time.
+    """
+    from madang.identity.models import Token
+
+    parts = raw.split("_", 2)
+    if len(parts) != 3 or parts[0] != TOKEN_PREFIX or not raw.isascii():
+        return None
+    token = Token.objects.filter(lookup=parts[1]).first()
+    expected = token.hashed if token is not None else _digest("")
+    if not hmac.compare_digest(expected, _digest(parts[2])) or token is None:
+        return None
+    return _actor_of(token) if _holds(token, now) else None
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _holds(token: Token, now: datetime) -> bool:
+    return token.revoked_at is None and (token.expires_at is None or now < token.expires_at)
+
+
+def _actor_of(token: Token) -> Actor:
+    types = tuple(
+        TypeRight(str(rule["entity_type"]), bool(rule.get("read")), bool(rule.get("write"))) for rule in token.types
+    )
+    role = _TOKEN_ROLES[token.kind]
+    return Actor(
+        id=f"token:{token.pk}",
+        kind=ActorKind.TOKEN,
+        name=token.name,
+        roles={token.authority_id: frozenset({role})},
+        types=types,
+    )

@@ -1,0 +1,51 @@
+"""Tokens of devices and programs."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from madang.identity.actors import actor_of_token, new_secret
+from madang.identity.models import Authority, Token
+from madang.identity.rights import Right, Thing, may
+
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+
+def keep(authority: Authority, **fields: object) -> tuple[str, Token]:
+    raw, lookup, hashed = new_secret()
+    values: dict[str, object] = {"kind": "device", "name": "매연 측정기", "types": []} | fields
+    return raw, Token.objects.create(authority=authority, lookup=lookup, hashed=hashed, **values)
+
+
+def test_a_token_opens_only_the_types_it_was_given(authority: Authority) -> None:
+    raw, _ = keep(authority, types=[{"entity_type": "AirQualityObserved", "write": True}])
+    actor = actor_of_token(raw, NOW)
+    assert actor is not None
+    assert may(actor, Right.INGEST, Thing(authority.code, entity_type="AirQualityObserved"))
+    assert (
+        may(actor, Right.INGEST, Thing(authority.code, entity_type="TrafficFlowObserved")).reason == "type_not_granted"
+    )
+
+
+def test_the_secret_itself_is_nowhere_in_the_row(authority: Authority) -> None:
+    raw, token = keep(authority)
+    secret = raw.split("_", 2)[2]
+    assert all(secret not in str(value) for value in Token.objects.filter(pk=token.pk).values_list()[0])
+
+
+@pytest.mark.parametrize("change", [{"expires_at": NOW}, {"revoked_at": NOW - timedelta(days=1)}])
+def test_an_ended_token_is_nobody(authority: Authority, change: dict[str, datetime]) -> None:
+    raw, token = keep(authority)
+    assert actor_of_token(raw, NOW - timedelta(days=2)) is not None
+    Token.objects.filter(pk=token.pk).update(**change)
+    assert actor_of_token(raw, NOW) is None
+
+
+@pytest.mark.parametrize("raw", ["", "mdg", "mdg_a_b", "mdg__", "mdg_é_é", "_" * 5, "mdg_" + "x" * 100_000])
+def test_what_is_not_a_token_is_nobody(db: None, raw: str) -> None:
+    assert actor_of_token(raw, NOW) is None
+
+
+def test_the_right_name_with_a_wrong_secret_is_nobody(authority: Authority) -> None:
+    raw, _ = keep(authority)
+    assert actor_of_token(raw[:-1] + ("a" if raw[-1] != "a" else "b"), NOW) is None

@@ -1,0 +1,1 @@
+"""The composed house: configuration, settings, server, stores."""  # noqa: A005 -- tests mirror the rooms
