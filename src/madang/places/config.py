@@ -1,0 +1,22 @@
+"""What a city may set about places and imports: the `[places]` section."""
+
+import msgspec
+
+
+class PlacesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Import reports and the limits of files taken in."""
+
+    reports_dir: str = "reports"
+    """Where import reports are written; relative to the state directory unless absolute."""
+    max_file_bytes: int = 2_000_000_000
+    """A larger file is refused before it is read, bytes."""
+    max_json_bytes: int = 200_000_000
+    """JSON is read whole, so it is bounded more tightly than CSV, bytes."""
+    issues_kept: int = 2_000
+    """Bad rows kept for the screen per run and kind of fault; the report file always has every one."""
+    chunk_rows: int = 5_000
+    """Rows written in one transaction."""
+    stale_run_s: int = 600
+    """A run that was not heard of for this long was interrupted, seconds."""
+    outside_tolerance_m: float = 1_000.0
+    """How far outside the city's boundary a site may stand before its coordinate is disbelieved, metres."""
