@@ -9,7 +9,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from madang.kernel.errors import ConfigError
 from madang.kernel.keyring import Keyring
+from madang.site.config import KeysConfig
 
 
 def generate_keyring(linkage_key_id: str = "madang-1") -> Keyring:
@@ -23,6 +25,49 @@ def generate_keyring(linkage_key_id: str = "madang-1") -> Keyring:
         media_secret=secrets.token_urlsafe(32),
         linkage_key_id=linkage_key_id,
     )
+
+
+def keyring_from(keys: KeysConfig) -> Keyring:
+    """The key material a configuration names; raises `ConfigError` for a key that is not what it should be."""
+    pems = {name: getattr(keys, name).reveal().encode() + b"\n" for name in ("lease", "checkpoint", "linkage")}
+    for name, pem in pems.items():
+        _check_private(name, pem)
+    return Keyring(
+        audit_key=bytes.fromhex(keys.audit.reveal()),
+        blob_key=bytes.fromhex(keys.blob.reveal()),
+        lease_private_pem=pems["lease"],
+        checkpoint_private_pem=pems["checkpoint"],
+        linkage_private_pem=pems["linkage"],
+        media_secret=keys.media.reveal(),
+        linkage_key_id=keys.linkage_key_id,
+    )
+
+
+def _check_private(name: str, pem: bytes) -> None:
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):
+        raise ConfigError(f"[keys.{name}] is not an unencrypted PKCS#8 private key in PEM form") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise ConfigError(f"[keys.{name}] is not an ECDSA P-256 key; `madang init` makes one")
+
+
+def write_keys(directory: Path) -> dict[str, Path]:
+    """Makes fresh keys and writes one private file each (0600); returns the files by their name in `[keys]`."""
+    keys = generate_keyring()
+    texts = {
+        "audit": keys.audit_key.hex().encode(),
+        "blob": keys.blob_key.hex().encode(),
+        "lease": keys.lease_private_pem,
+        "checkpoint": keys.checkpoint_private_pem,
+        "linkage": keys.linkage_private_pem,
+        "media": keys.media_secret.encode(),
+        "session": secrets.token_urlsafe(48).encode(),
+    }
+    files = {name: directory / f"{name}.{'pem' if b'PRIVATE' in text else 'key'}" for name, text in texts.items()}
+    for name, path in files.items():
+        write_private(path, texts[name])
+    return files
 
 
 def new_private_pem() -> bytes:

@@ -1,37 +1,59 @@
-"""Django settings, built from `madang.toml`; without one, defaults under ./var and keys that die with the process."""
+"""Django settings, built from `madang.toml`; without one, defaults under ./var and keys that die with the process.
 
-import importlib
+The rooms read their own sections here: `MADANG_VIDEO`, `MADANG_JOURNAL` and so on, and the key material as
+`MADANG_KEYS`. What is not configurable stands here as plain settings.
+"""
+
 import importlib.util
-import os
-from pathlib import Path
+import secrets
 from typing import Any
 
-from madang.site.keys import generate_keyring
+import django_stubs_ext
 
-_ROOMS = ["journal", "identity", "places", "video", "response", "linkages.police112", "console", "portal"]
+from madang.site.config import linkage_names, load
+from madang.site.keys import generate_keyring, keyring_from
+
+django_stubs_ext.monkeypatch()
 
 
-def _present(room: str, module: str = "apps") -> bool:
+def _present(module: str) -> bool:
     try:
-        return importlib.util.find_spec(f"madang.{room}.{module}") is not None
+        return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
         return False
 
 
-def _section(room: str) -> Any:  # Any: each room's own config struct
-    if not _present(room, "config"):
-        return None
-    module = importlib.import_module(f"madang.{room}.config")
-    return getattr(module, f"{room.capitalize()}Config")()
+MADANG = load()
+MADANG_STATE_DIR = MADANG.state_dir
+MADANG_KEYS = keyring_from(MADANG.keys) if MADANG.has_keys else generate_keyring()
+MADANG_OUTWARD = MADANG.outward
+MADANG_URL = MADANG.server.url
+MADANG_LINKAGES: dict[str, dict[str, Any]] = dict(MADANG.linkages)  # Any: each linkage converts its own
+MADANG_JOURNAL = MADANG.rooms.get("journal")
+MADANG_IDENTITY = MADANG.identity
+MADANG_HUB = MADANG.rooms.get("hub")
+MADANG_PLACES = MADANG.rooms.get("places")
+MADANG_VIDEO = MADANG.rooms.get("video")
+MADANG_RESPONSE = MADANG.rooms.get("response")
+MADANG_CONSOLE = MADANG.rooms.get("console")
+MADANG_PORTAL = MADANG.rooms.get("portal")
+MADANG_MQTT = MADANG.rooms.get("mqtt")
+MADANG_HTTP = MADANG.rooms.get("http")
 
-
-BASE_DIR = Path(os.environ.get("MADANG_STATE", "var"))
-SECRET_KEY = "for-tests-only"  # noqa: S105
+_SERVER = MADANG.server
+SECRET_KEY = MADANG.keys.session.reveal() or secrets.token_urlsafe(48)
+DEBUG = False
+ALLOWED_HOSTS = ["*"]  # the dispatcher in front of Django checks hosts for every room alike
 USE_TZ = True
-TIME_ZONE = "UTC"
+TIME_ZONE = "Asia/Seoul"
 LANGUAGE_CODE = "ko"
+USE_I18N = True
 AUTH_USER_MODEL = "identity.Person"
 ROOT_URLCONF = "madang.site.urls"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+_ROOMS = ["journal", "identity", "places", "video", "response"]
+_FACES = ["console", "portal"]
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -41,10 +63,11 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
-    *[f"madang.{room}" for room in _ROOMS if _present(room)],
+    *[f"madang.{room}" for room in _ROOMS if _present(f"madang.{room}.apps")],
+    *[f"madang.linkages.{name}" for name in linkage_names() if _present(f"madang.linkages.{name}.apps")],
+    *[f"madang.{room}" for room in _FACES if _present(f"madang.{room}.apps")],
 ]
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -52,7 +75,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -70,8 +92,9 @@ STATIC_URL = "/static/"
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": BASE_DIR / "civic.sqlite3",
+        "NAME": MADANG.civic_path,
         "CONN_MAX_AGE": None,
+        "ATOMIC_REQUESTS": False,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 10,
@@ -79,13 +102,37 @@ DATABASES = {
         },
     }
 }
-MADANG_KEYS = generate_keyring()
-MADANG_LINKAGES: dict[str, dict[str, Any]] = {}
-MADANG_JOURNAL = _section("journal")
-MADANG_IDENTITY = _section("identity")
-MADANG_HUB = _section("hub")
-MADANG_PLACES = _section("places")
-MADANG_VIDEO = _section("video")
-MADANG_RESPONSE = _section("response")
-MADANG_CONSOLE = _section("console")
-MADANG_PORTAL = _section("portal")
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": MADANG_IDENTITY.password_min_length},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+AXES_FAILURE_LIMIT = MADANG_IDENTITY.lockout_failures
+AXES_COOLOFF_TIME = MADANG_IDENTITY.lockout
+AXES_LOCKOUT_PARAMETERS = MADANG_IDENTITY.lockout_parameters
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+AXES_CLIENT_IP_CALLABLE = "madang.identity.lockout.client_address"
+if _present("madang.console.lockout"):
+    AXES_LOCKOUT_CALLABLE = "madang.console.lockout.locked_out"
+
+LOGIN_URL = "/office/login/"
+SESSION_COOKIE_AGE = MADANG_IDENTITY.session_s
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = _SERVER.speaks_tls
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = _SERVER.speaks_tls
+CSRF_TRUSTED_ORIGINS = [_SERVER.public_url.rstrip("/")] if _SERVER.public_url else []
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = _SERVER.max_body_bytes
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+LOGGING_CONFIG = None
+
+UNFOLD = {"SITE_TITLE": "마당 Madang", "SITE_HEADER": "마당 Madang", "SITE_URL": "/", "SHOW_VIEW_ON_SITE": False}

@@ -1,0 +1,425 @@
+"""One `madang.toml`, read strictly: what is not known is refused by name, and a secret is never written in it."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from madang.identity.config import IdentityConfig
+from madang.kernel.errors import ConfigError
+from madang.kernel.secret import Secret
+
+CONFIG_ENV = "MADANG_CONFIG"
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every section of ours shares: frozen, strict, named fields only."""
+
+
+class ServerConfig(_Section, frozen=True):
+    """Where the platform listens, and what it takes: the `[server]` section."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    """How browsers and agencies reach core, e.g. `https://madang.example.kr`; empty means host and port above."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names answered to besides those of `host`, `public_url` and loopback."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
+    tls_certificate: str = ""
+    """PEM file; with `tls_key`, core itself speaks TLS."""
+    tls_key: str = ""
+    threads: int = 8
+    """Threads that answer pages and screen requests."""
+    civic_threads: int = 2
+    """Threads that do the civic store's work for live streams and agency links."""
+    civic_queue: int = 256
+    """Requests that may wait for those threads; more are told to come back later."""
+    max_body_bytes: int = 4_000_000
+    """The largest request body taken, bytes."""
+    max_upload_bytes: int = 300_000_000
+    """The largest file taken in the back office, bytes."""
+    body_timeout_s: float = 30.0
+    """A request whose body has not arrived by then is dropped, seconds."""
+    metrics_token: Secret = Secret()
+    """Bearer token for `/metrics`; without it, only direct requests from loopback are answered."""
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether browsers reach core over TLS, by itself or through a proxy."""
+        return bool(self.tls_certificate) or self.public_url.startswith("https://")
+
+    @property
+    def link_scheme(self) -> str:
+        """`ws` or `wss`, for programs beside core that dial in directly."""
+        return "wss" if self.tls_certificate else "ws"
+
+    @property
+    def url(self) -> str:
+        """How browsers and agencies reach core, without a slash at the end."""
+        scheme = "https" if self.tls_certificate else "http"
+        return self.public_url.rstrip("/") or f"{scheme}://{self.host}:{self.port}"
+
+
+class StoresConfig(_Section, frozen=True):
+    """Where everything is kept: the `[stores]` section."""
+
+    dir: str = "var"
+    """The state directory; relative to the configuration file."""
+    civic: str = "civic.sqlite3"
+    """The civic store's file; relative to the state directory."""
+    hub: str = "hub.sqlite3"
+    """The hub store's file; relative to the state directory."""
+    backups: str = "backups"
+    """Where copies made before an upgrade go; relative to the state directory."""
+
+
+class OutwardConfig(_Section, frozen=True):
+    """Who may be called from here: the `[outward]` section."""
+
+    allow: tuple[str, ...] = ()
+    """Hosts, or `host:port`, or networks (CIDR) that may be called although their addresses are private."""
+
+
+class KeysConfig(_Section, frozen=True):
+    """The platform's own key material: the `[keys]` section. All of it or none of it."""
+
+    audit: Secret = Secret()
+    """32 bytes as 64 hexadecimal digits: keys the digests of the audit chain."""
+    blob: Secret = Secret()
+    """32 bytes as 64 hexadecimal digits: seals personal data."""
+    lease: Secret = Secret()
+    """PKCS#8 PEM, ECDSA P-256: signs video leases."""
+    checkpoint: Secret = Secret()
+    """PKCS#8 PEM, ECDSA P-256: signs audit checkpoints."""
+    linkage: Secret = Secret()
+    """PKCS#8 PEM, ECDSA P-256: signs messages to agencies."""
+    media: Secret = Secret()
+    """What the media process shows core."""
+    session: Secret = Secret()
+    """Signs sessions and forms."""
+    linkage_key_id: str = "madang-1"
+    """The name under which agencies know the linkage key."""
+
+
+ROOM_SECTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "journal": "madang.journal.config:JournalConfig",
+        "identity": "madang.identity.config:IdentityConfig",
+        "hub": "madang.hub.config:HubConfig",
+        "places": "madang.places.config:PlacesConfig",
+        "video": "madang.video.config:VideoConfig",
+        "response": "madang.response.config:ResponseConfig",
+        "console": "madang.console.config:ConsoleConfig",
+        "portal": "madang.portal.config:PortalConfig",
+        "mqtt": "madang.connectors.mqtt.config:MqttConfig",
+        "http": "madang.connectors.http.config:HttpConfig",
+    }
+)
+"""Sections whose form belongs to a room or connector, and the struct that says it."""
+
+_OWN_SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "server": ServerConfig,
+    "stores": StoresConfig,
+    "outward": OutwardConfig,
+    "keys": KeysConfig,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration. `source` is the file it came from, or None for the defaults."""
+
+    source: Path | None = None
+    base: Path = field(default_factory=Path.cwd)
+    server: ServerConfig = field(default_factory=ServerConfig)
+    stores: StoresConfig = field(default_factory=StoresConfig)
+    outward: OutwardConfig = field(default_factory=OutwardConfig)
+    keys: KeysConfig = field(default_factory=KeysConfig)
+    rooms: Mapping[str, msgspec.Struct] = field(default_factory=dict)
+    linkages: Mapping[str, dict[str, Any]] = field(default_factory=dict)  # Any: each linkage reads its own
+
+    @property
+    def state_dir(self) -> Path:
+        """Where everything is kept, absolute."""
+        return (self.base / self.stores.dir).absolute()
+
+    @property
+    def civic_path(self) -> Path:
+        """The civic store's file."""
+        return self.state_dir / self.stores.civic
+
+    @property
+    def hub_path(self) -> Path:
+        """The hub store's file."""
+        return self.state_dir / self.stores.hub
+
+    @property
+    def backups_dir(self) -> Path:
+        """Where copies made before an upgrade go."""
+        return self.state_dir / self.stores.backups
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether lasting key material is configured."""
+        return bool(self.keys.audit)
+
+    @property
+    def identity(self) -> IdentityConfig:
+        """The `[identity]` section."""
+        section = self.rooms["identity"]
+        assert isinstance(section, IdentityConfig)
+        return section
+
+    def room(self, name: str) -> msgspec.Struct:
+        """A room's own section; raises `KeyError` for a room that has none."""
+        return self.rooms[name]
+
+
+def load(path: Path | None = None) -> Config:
+    """Reads the file at `path`, else the one `MADANG_CONFIG` names, else gives the defaults.
+
+    Raises `ConfigError` naming file, section and key.
+    """
+    named = path or (Path(os.environ[CONFIG_ENV]) if os.environ.get(CONFIG_ENV) else None)
+    if named is None:
+        return from_mapping({}, source=None, base=Path.cwd())
+    return from_mapping(_read(named), source=named.absolute(), base=named.absolute().parent)
+
+
+def from_mapping(raw: Mapping[str, Any], *, source: Path | None, base: Path) -> Config:  # Any: decoded TOML
+    """Builds the configuration from decoded TOML; raises `ConfigError` with every unknown name in one line."""
+    types = _section_types()
+    where = str(source or "configuration")
+    faults = list(_unknown_names(raw, types))
+    if faults:
+        raise ConfigError(f"{where}: " + "; ".join(faults), where=where)
+    sections = {name: _convert(raw.get(name, {}), kind, name, where, base) for name, kind in types.items()}
+    linkages = {name: _linkage(name, body, where, base) for name, body in raw.get("linkages", {}).items()}
+    own = {name: sections.pop(name) for name in _OWN_SECTIONS}
+    config = Config(source=source, base=base, rooms=sections, linkages=linkages, **own)  # type: ignore[arg-type]  # each section was converted to its own struct just above
+    _check_keys(config.keys, where)
+    return replace(config, rooms=_derived(config, raw))
+
+
+def _derived(config: Config, raw: Mapping[str, Any]) -> dict[str, msgspec.Struct]:  # Any: decoded TOML
+    """The rooms' sections with what follows from other sections filled in where the file says nothing."""
+    derived: dict[str, dict[str, object]] = {
+        "journal": {"checkpoint_file": config.state_dir / "audit-checkpoints.jsonl"},
+        "places": {"reports_dir": str(config.state_dir / "reports")},
+        "video": {"core_link_url": f"{config.server.link_scheme}://{_loopback(config.server)}/internal/media/link"},
+    }
+    rooms = dict(config.rooms)
+    for name, values in derived.items():
+        if name in rooms:
+            unsaid = {key: value for key, value in values.items() if key not in raw.get(name, {})}
+            rooms[name] = msgspec.structs.replace(rooms[name], **unsaid)
+    return rooms
+
+
+def _loopback(server: ServerConfig) -> str:
+    host = "127.0.0.1" if server.host in ("0.0.0.0", "::", "") else server.host  # noqa: S104 -- compared, not bound
+    return f"{host}:{server.port}"
+
+
+def _read(path: Path) -> dict[str, Any]:  # Any: decoded TOML
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; `madang init` writes one", where=str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}", where=str(path)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}", where=str(path)) from None
+
+
+def _section_types() -> dict[str, type[msgspec.Struct]]:
+    rooms = {name: struct for name, target in ROOM_SECTIONS.items() if (struct := _struct(target)) is not None}
+    return _OWN_SECTIONS | rooms
+
+
+def _struct(target: str) -> type[msgspec.Struct] | None:
+    module, _, name = target.partition(":")
+    try:
+        if importlib.util.find_spec(module) is None:
+            return None
+    except ModuleNotFoundError:
+        return None
+    struct: type[msgspec.Struct] = getattr(importlib.import_module(module), name)
+    return struct
+
+
+def _unknown_names(raw: Mapping[str, Any], types: Mapping[str, type[msgspec.Struct]]) -> Iterator[str]:  # Any: TOML
+    for name, body in raw.items():
+        if name == "linkages":
+            yield from _unknown_linkages(body)
+        elif name not in types:
+            kind = "section" if isinstance(body, Mapping) else "key"
+            yield f"unknown {kind} [{name}]" + _near(name, [*types, "linkages"])
+        elif isinstance(body, Mapping):
+            yield from _unknown_keys(body, types[name], name)
+
+
+def _unknown_linkages(body: Any) -> Iterator[str]:  # Any: decoded TOML
+    known = linkage_names()
+    for name, section in body.items() if isinstance(body, Mapping) else ():
+        struct = _linkage_struct(name)
+        if name not in known:
+            yield f"unknown section [linkages.{name}]" + _near(name, known)
+        elif struct is not None and isinstance(section, Mapping):
+            yield from _unknown_keys(section, struct, f"linkages.{name}")
+
+
+def _unknown_keys(body: Mapping[str, Any], struct: type, path: str) -> Iterator[str]:  # Any: decoded TOML
+    hints = get_type_hints(struct)
+    for key, value in body.items():
+        if key not in hints:
+            yield f"unknown key {key!r} in [{path}]" + _near(key, hints)
+            continue
+        inner = _struct_within(hints[key])
+        if inner is not None:
+            for item, place in _nested(value, f"{path}.{key}"):
+                yield from _unknown_keys(item, inner, place)
+
+
+def _struct_within(hint: Any) -> type | None:  # Any: a type expression
+    """The struct a field holds, alone or in a list or table."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return hint
+    if get_origin(hint) in (list, tuple, dict, Union, UnionType):
+        inner = (_struct_within(part) for part in get_args(hint) if part is not NoneType)
+        return next((found for found in inner if found is not None), None)
+    return None
+
+
+def _nested(value: Any, path: str) -> Iterator[tuple[Mapping[str, Any], str]]:  # Any: decoded TOML
+    if isinstance(value, Mapping):
+        yield value, path
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            if isinstance(item, Mapping):
+                yield item, f"{path}[{number}]"
+
+
+def _near(name: str, known: Any) -> str:  # Any: any iterable of names
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _convert(raw: Any, struct: type[msgspec.Struct], path: str, where: str, base: Path) -> msgspec.Struct:  # Any: TOML
+    def hook(kind: type, value: Any) -> Any:  # Any: msgspec's hook takes and gives anything
+        if kind is Secret:
+            return _secret(value, base)
+        if kind is Path and isinstance(value, str):
+            return base / value
+        raise ValueError(f"expected a {kind.__name__}")
+
+    try:
+        return msgspec.convert(raw, struct, dec_hook=hook)
+    except msgspec.ValidationError as error:
+        text, _, place = str(error).partition(" - at `$")
+        raise ConfigError(f"{where}: [{path}{place.rstrip('`')}]: {text}", where=where) from None
+
+
+def _secret(value: Any, base: Path) -> Secret:  # Any: decoded TOML
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise ValueError('a secret is written { env = "NAME" } or { file = "path" }, never as plain text')
+    ((kind, target),) = value.items()
+    if kind == "env" and isinstance(target, str):
+        return _secret_from_env(target)
+    if kind == "file" and isinstance(target, str):
+        return _secret_from_file(base / target)
+    raise ValueError(f'a secret is written {{ env = "NAME" }} or {{ file = "path" }}, not {{ {kind} = … }}')
+
+
+def _secret_from_env(name: str) -> Secret:
+    if not os.environ.get(name):
+        raise ValueError(f"the environment variable {name} is not set")
+    return Secret(os.environ[name], f"env {name}")
+
+
+def _secret_from_file(path: Path) -> Secret:
+    try:
+        return Secret(path.read_text(encoding="utf-8").strip(), f"file {path}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the secret file {path} cannot be read: {error}") from None
+
+
+def _check_keys(keys: KeysConfig, where: str) -> None:
+    names = [name for name in KeysConfig.__struct_fields__ if name != "linkage_key_id"]
+    missing = [name for name in names if not getattr(keys, name)]
+    if missing and len(missing) < len(names):
+        raise ConfigError(f"{where}: [keys] lacks {', '.join(missing)}; give all keys or none", where=where)
+    for name in ("audit", "blob"):
+        value: Secret = getattr(keys, name)
+        if value and not _is_hex_of(value.reveal(), 32):
+            raise ConfigError(f"{where}: [keys.{name}] must be 64 hexadecimal digits", where=where)
+
+
+def _is_hex_of(text: str, size: int) -> bool:
+    try:
+        return len(bytes.fromhex(text)) == size
+    except ValueError:
+        return False
+
+
+def linkage_names() -> list[str]:
+    """Every linkage that can be configured: our folders and the entry points `madang.linkages`."""
+    import pkgutil
+    from importlib.metadata import entry_points
+
+    ours: list[str] = []
+    if importlib.util.find_spec("madang.linkages") is not None:
+        package = importlib.import_module("madang.linkages")
+        ours = [module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg]
+    return sorted({*ours, *(point.name for point in entry_points(group="madang.linkages"))})
+
+
+def _linkage_struct(name: str) -> type[msgspec.Struct] | None:
+    module = f"madang.linkages.{name}.config"
+    try:
+        if not name.isidentifier() or importlib.util.find_spec(module) is None:
+            return None
+    except ModuleNotFoundError:
+        return None
+    found = importlib.import_module(module)
+    structs = [
+        value
+        for key, value in vars(found).items()
+        if key.lower() == f"{name.replace('_', '')}config" and isinstance(value, type)
+    ]
+    return structs[0] if structs else None
+
+
+def _linkage(name: str, body: dict[str, Any], where: str, base: Path) -> dict[str, Any]:  # Any: each reads its own
+    """A linkage's section as the linkage will convert it: checked against its struct, each secret a `Secret`."""
+    struct = _linkage_struct(name)
+    if struct is not None:
+        _convert(body, struct, f"linkages.{name}", where, base)
+    try:
+        return {key: _with_secrets(value, base) for key, value in body.items()}
+    except ValueError as error:
+        raise ConfigError(f"{where}: [linkages.{name}]: {error}", where=where) from None
+
+
+def _with_secrets(value: Any, base: Path) -> Any:  # Any: decoded TOML
+    if isinstance(value, list):
+        return [_with_secrets(item, base) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if set(value) in ({"env"}, {"file"}):
+        return _secret(value, base)
+    return {key: _with_secrets(item, base) for key, item in value.items()}
