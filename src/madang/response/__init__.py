@@ -1,0 +1,1 @@
+"""Incidents from the first word to the review: the heart of S2–S7."""
