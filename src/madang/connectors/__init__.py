@@ -1,0 +1,1 @@
+"""One folder per outside data source or protocol. They never import each other."""
