@@ -47,7 +47,6 @@ def commands_in(document: Path) -> list[list[str]]:
 )
 def test_every_documented_command_and_option_exists(document: Path) -> None:
     import click
-
     from madang.cli import main
 
     for words in commands_in(document):

@@ -16,7 +16,8 @@ SOURCE = ROOT / "src"
 
 def lint(source: Path) -> subprocess.CompletedProcess[str]:
     """Runs import-linter with the project's contracts over the packages in `source`."""
-    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from importlinter.cli import lint_imports_command as run; run()"
+    first = "import sys; sys.path.insert(0, sys.argv.pop(1))"
+    program = f"{first}; from importlinter.cli import lint_imports_command as run; run()"
     command = [sys.executable, "-c", program, str(source), "--config", str(ROOT / ".importlinter"), "--no-cache"]
     return subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=100, check=False)
 
