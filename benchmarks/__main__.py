@@ -19,8 +19,9 @@ MODULES = ("hub_http", "video_nearest", "import_cctv", "call_to_offer", "first_a
 
 HEAD = """# Benchmarks
 
-Ratios and limits measured in one run, because machines differ and this one was shared. Medians unless a percentile is named. *The limit* is bare code doing the
-same work with the same durability. Run again with `make bench` (or `make bench ARGS=--quick`, `ARGS=hub_http` for one).
+Ratios and limits measured in one run, because machines differ and this one was shared. Medians unless a percentile is
+named. *The limit* is bare code doing the same work with the same durability. Run again with `make bench` (or
+`make bench ARGS=--quick`, `make bench ARGS=hub_http` for one).
 
 """
 
@@ -29,7 +30,7 @@ def machine() -> str:
     """One line about what this ran on."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )  # noqa: S607 -- git is on PATH in a checkout
+    )
     return (
         f"Measured {datetime.now(UTC):%Y-%m-%d} at {commit.stdout.strip() or 'unknown'}: {os.cpu_count()} cores, "
         f"{platform.system()} {platform.release()}, CPython {platform.python_version()}.\n\n"
