@@ -1,0 +1,1 @@
+"""What may never be lost: inbox, outbox, timers, change feed and audit chain, as SQL over either store."""

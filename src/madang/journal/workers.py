@@ -1,0 +1,5 @@
+"""What the journal runs in the background."""
+
+from madang.journal.relay import workers
+
+__all__ = ["workers"]

@@ -1,0 +1,1 @@
+"""The journal: what may never be lost, over both storages."""
