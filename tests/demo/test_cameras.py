@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -45,7 +46,7 @@ def test_every_loop_decodes_and_moves(farm: str, camera: int) -> None:
         frames = []
         for frame in stream.decode(video=0):
             frames.append(frame.to_ndarray(format="gray"))
-            if len(frames) == 12:
+            if len(frames) == 6:
                 break
     assert frames[0].shape == (720, 1280)
     assert abs(frames[0].astype(int) - frames[-1].astype(int)).mean() > 0.05
@@ -65,7 +66,13 @@ def test_a_camera_does_not_run_ahead_of_the_clock(farm: str) -> None:
 
 
 def test_a_dropping_camera_ends_and_a_missing_one_is_not_found(farm: str) -> None:
-    with av.open(f"{farm}/cam/5.ts?fault=drop", "r", format="mpegts", timeout=(5, 5)) as stream:
-        assert 20 < sum(1 for packet in stream.demux(video=0) if packet.size) < 60
+    seen = 0
+    with (
+        contextlib.suppress(OSError),
+        av.open(f"{farm}/cam/5.ts?fault=drop", "r", format="mpegts", timeout=(5, 5)) as stream,
+    ):
+        for packet in stream.demux(video=0):
+            seen += bool(packet.size)
+    assert 20 < seen < 60
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"{farm}/cam/20.ts", timeout=5)  # noqa: S310 -- the farm above
