@@ -54,10 +54,10 @@ def load_loop(path: Path) -> Loop:
     return Loop(source, packets, rate)
 
 
-def loop_of(camera: int) -> Loop:
-    """Which film camera `camera` shows."""
-    films = sorted(LOOPS.glob("*.mp4"))
-    return load_loop(films[camera % len(films)])
+def loop_of(films: Path, camera: int) -> Loop:
+    """Which film camera `camera` shows; `films` is a folder of MP4 files or one of them."""
+    found = [films] if films.is_file() else sorted(films.glob("*.mp4"))
+    return load_loop(found[camera % len(found)])
 
 
 def first_frame(loop: Loop, camera: int) -> int:
@@ -77,11 +77,10 @@ def due_frames(loop: Loop, start_at: float, stop: Event) -> Iterator[int]:
         count += 1
 
 
-def send_stream(camera: int, sink: io.RawIOBase, fault: str, stop: Event) -> None:
+def send_stream(loop: Loop, camera: int, sink: io.RawIOBase, fault: str, stop: Event) -> None:
     """Muxes the camera's loop into `sink` at its own pace until the viewer leaves or `stop` is set."""
     import av
 
-    loop = loop_of(camera)
     start_at, offset = time.monotonic(), first_frame(loop, camera)
     with av.open(io.BytesIO(loop.source), "r", format="mp4") as film, av.open(sink, "w", format="mpegts") as out:
         stream = out.add_stream_from_template(film.streams.video[0])
@@ -136,7 +135,7 @@ class CameraHandler(BaseHTTPRequestHandler):
         self.end_headers()
         fault = parse_qs(url.query).get("fault", [""])[0]
         try:
-            send_stream(camera, _Sink(self.wfile), fault, self.server.stopping)
+            send_stream(loop_of(self.server.films, camera), camera, _Sink(self.wfile), fault, self.server.stopping)
         except OSError:
             return
 
@@ -156,9 +155,10 @@ class CameraFarm(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], count: int) -> None:
+    def __init__(self, address: tuple[str, int], count: int, films: Path) -> None:
         super().__init__(address, CameraHandler)
         self.count = count
+        self.films = films
         self.stopping = Event()
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -171,8 +171,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--count", type=int, default=1200)
+    parser.add_argument("--films", type=Path, default=LOOPS, help="a folder of H.264 MP4 files, or one such file")
     options = parser.parse_args(arguments)
-    farm = CameraFarm((options.host, options.port), options.count)
+    farm = CameraFarm((options.host, options.port), options.count, options.films)
 
     def end(*_: object) -> None:
         farm.stopping.set()
