@@ -432,11 +432,8 @@ def tell(account: Account, seq: int, said: Mapping[str, Any], *, request: bool) 
 
 
 def end(account: Account, ending: Ending) -> Account:
-    """The account after its ending was said. A call ends once: the lowest number stands."""
-    held = account.ending
-    if held is not None and (held.seq, held.step) <= (ending.seq, ending.step):
-        return account
-    return replace(account, ending=ending)
+    """The account after its ending was said. A call ends once: the first ending heard stands."""
+    return account if account.ending is not None else replace(account, ending=ending)
 
 
 def priority_of(code: object) -> int:

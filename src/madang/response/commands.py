@@ -1,0 +1,320 @@
+"""What may be done to incidents: one function per command, each load → decide → save, outbox and audit in one
+transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from madang.identity.access import require
+from madang.identity.rights import Actor, Right, Thing
+from madang.journal import civic
+from madang.journal.session import Session
+from madang.kernel.decisions import Rejected
+from madang.kernel.errors import BadRequestError, ConflictError, NotFoundError
+from madang.kernel.geometry import Point, judge
+from madang.kernel.mode import Mode
+from madang.response import domain, hearing, sealing, tasks, timeline
+from madang.response.domain import Claim, Command, Doubt, Move, SaidPlace, Step
+from madang.response.hearing import CallKey, Word
+from madang.response.models import Incident, SourceCall
+from madang.response.record import announce_incident, apply_events, save
+from madang.response.situating import situate_point
+from madang.response.timeline import Line
+
+__all__ = [
+    "CallKey",
+    "OpenIncident",
+    "Word",
+    "activate",
+    "add_note",
+    "cancel_incident",
+    "claim",
+    "close_call",
+    "close_incident",
+    "dismiss",
+    "hear",
+    "locate",
+    "open_incident",
+    "read_caller",
+    "reopen_incident",
+    "set_priority",
+    "stabilise",
+    "update_incident",
+    "verify",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIncident:
+    """Something that happened, as its source tells it.
+
+    `source` is e.g. `police112`, `operator`, `system`. With a `source_key` (a call number) opening is idempotent on
+    (authority, mode, source, agency, source_key). `code` 0–4 is the priority; anything else counts as unknown.
+    `radius_m` metres. `basis` is a legal basis of `video.legal`, or whatever was said.
+    """
+
+    authority: str
+    source: str
+    mode: Mode
+    class_text: str
+    code: object = None
+    place: SaidPlace = field(default_factory=SaidPlace)
+    source_key: str = ""
+    agency: str = ""
+    radius_m: float | None = None
+    basis: str = ""
+    note: str = ""
+    officer: Mapping[str, str] = field(default_factory=dict)
+    caller: Mapping[str, str] = field(default_factory=dict)
+    doubts: tuple[Doubt, ...] = ()
+    seq: int = 1
+    message_id: str = ""
+
+
+# ---------------------------------------------------------------------------------------- from a source
+
+
+def open_incident(tx: Session, actor: Actor, wanted: OpenIncident, now: datetime) -> Incident:
+    """Opens an incident with its video case and its grants, or adds to the one that call already has.
+
+    One transaction: incident, timeline, tasks, case, ranking, grants for the agency and the control room, outbox, audit
+    and change feed. Needs `OPEN_INCIDENT`.
+    """
+    facts: dict[str, Any] = {  # Any: facts are JSON values
+        "class": wanted.class_text,
+        "code": wanted.code,
+        "place": hearing.place_fact(wanted.place),
+        "radius_m": wanted.radius_m,
+        "basis": wanted.basis,
+        "text": wanted.note,
+        "officer": dict(wanted.officer),
+    }
+    facts |= {f"doubt:{doubt.field}": doubt.why for doubt in wanted.doubts}
+    key = CallKey(wanted.authority, wanted.mode, wanted.source, wanted.agency, wanted.source_key)
+    word = Word(key, wanted.seq, facts, caller=wanted.caller, request=True, message_id=wanted.message_id)
+    incident = hear(tx, actor, word, now)
+    assert incident is not None, "a word with facts always opens an incident"
+    return incident
+
+
+def hear(tx: Session, actor: Actor, word: Word, now: datetime) -> Incident | None:
+    """Takes in what a source says about a call. None when it said only the end of a call nobody knows yet.
+
+    Needs `OPEN_INCIDENT` for the call's city and agency.
+    """
+    require(actor, Right.OPEN_INCIDENT, Thing(word.key.authority, agency=word.key.agency))
+    return hearing.hear(tx, actor, word, now)
+
+
+def update_incident(
+    tx: Session,
+    actor: Actor,
+    key: CallKey,
+    *,
+    seq: int,
+    facts: Mapping[str, Any],  # Any: JSON values
+    now: datetime,
+) -> Incident | None:
+    """Facts of a call changed; one nobody knows yet is opened with what there is."""
+    return hear(tx, actor, Word(key, seq, facts), now)
+
+
+def cancel_incident(
+    tx: Session, actor: Actor, key: CallKey, *, seq: int, reason: str, now: datetime
+) -> Incident | None:
+    """The source takes its call back. Before the call itself came, this is kept: it then opens as cancelled."""
+    return hear(tx, actor, Word(key, seq, {}, ending=Step.CANCEL, reason=reason), now)
+
+
+def close_call(tx: Session, actor: Actor, key: CallKey, *, seq: int, reason: str, now: datetime) -> Incident | None:
+    """The source says its call is over."""
+    return hear(tx, actor, Word(key, seq, {}, ending=Step.CLOSE, reason=reason), now)
+
+
+# ------------------------------------------------------------------------------------------ from a person
+
+
+def claim(
+    tx: Session, actor: Actor, incident_id: str, now: datetime, *, take_over: bool = False, version: int | None = None
+) -> Incident:
+    """Takes an incident on; somebody else's only with `take_over`."""
+    incident = _work(actor, incident_id)
+    _expect(incident, version)
+    return _do(tx, actor, incident, Claim(actor.id, take_over), now)
+
+
+def verify(tx: Session, actor: Actor, incident_id: str, now: datetime, *, version: int | None = None) -> Incident:
+    """Somebody checks whether it is so."""
+    return _move(tx, actor, incident_id, Step.VERIFY, "", now, version)
+
+
+def activate(tx: Session, actor: Actor, incident_id: str, now: datetime, *, version: int | None = None) -> Incident:
+    """It is so, and is being dealt with."""
+    return _move(tx, actor, incident_id, Step.ACTIVATE, "", now, version)
+
+
+def stabilise(tx: Session, actor: Actor, incident_id: str, now: datetime, *, version: int | None = None) -> Incident:
+    """It no longer gets worse."""
+    return _move(tx, actor, incident_id, Step.STABILISE, "", now, version)
+
+
+def dismiss(
+    tx: Session, actor: Actor, incident_id: str, reason: str, now: datetime, *, version: int | None = None
+) -> Incident:
+    """It was nothing, for a reason. Its video ends."""
+    return _move(tx, actor, incident_id, Step.DISMISS, reason, now, version)
+
+
+def close_incident(
+    tx: Session, actor: Actor, incident_id: str, reason: str, now: datetime, *, version: int | None = None
+) -> Incident:
+    """It is over. Every grant and lease of its case ends."""
+    return _move(tx, actor, incident_id, Step.CLOSE, reason, now, version)
+
+
+def reopen_incident(
+    tx: Session, actor: Actor, incident_id: str, reason: str, now: datetime, *, version: int | None = None
+) -> Incident:
+    """It was not over after all, for a reason. A new video case is opened."""
+    return _move(tx, actor, incident_id, Step.REOPEN, reason, now, version)
+
+
+def set_priority(
+    tx: Session, actor: Actor, incident_id: str, priority: int, now: datetime, *, version: int | None = None
+) -> Incident:
+    """It is more or less pressing than it was; 0 and 1 are urgent."""
+    incident = _work(actor, incident_id)
+    _expect(incident, version)
+    return _do(tx, actor, incident, domain.SetPriority(priority), now)
+
+
+def add_note(tx: Session, actor: Actor, incident_id: str, text: str, now: datetime) -> Incident:
+    """Writes what somebody saw or did on the timeline."""
+    if not text.strip():
+        raise BadRequestError("a note needs words", where="text", ko="내용을 입력하십시오.")
+    incident = _work(actor, incident_id)
+    line = Line("note", text.strip()[:4000], text.strip()[:4000])
+    timeline.append(incident, line, actor=actor.id, actor_name=actor.name, now=now)
+    save(tx, incident, now)
+    _audit(tx, actor, incident, "incident.note", now)
+    return incident
+
+
+def locate(
+    tx: Session, actor: Actor, incident_id: str, point: Point, how: str, now: datetime, *, version: int | None = None
+) -> Incident:
+    """Somebody found the place (`how`: `map`, `candidate`, `phone` …): the cameras are ranked anew and offered."""
+    incident = _work(actor, incident_id)
+    _expect(incident, version)
+    fault = judge(point.lon, point.lat)
+    if fault is not None:
+        raise BadRequestError(
+            f"({point.lon}, {point.lat}) is no place in Korea: {fault.value}", where="lon", ko="위치를 확인하십시오."
+        )
+    contained, district = situate_point(incident.authority_id, point)
+    hearing.found(tx, actor, incident, point, how=how[:20] or "map", contained=contained, district=district, now=now)
+    _audit(tx, actor, incident, "incident.locate", now, {"lon": point.lon, "lat": point.lat, "how": how})
+    return incident
+
+
+def read_caller(tx: Session, actor: Actor, incident_id: str, now: datetime) -> dict[str, str]:
+    """Who called, for those who may see it; each reading leaves an audit row. Empty when nothing is known."""
+    incident = _visible(actor, incident_id)
+    require(actor, Right.SEE_CALLER, Thing(incident.authority_id, agency=incident.agency))
+    if not incident.caller_sealed:
+        return {}
+    call = SourceCall.objects.filter(incident=incident).first()
+    owner = call.id if call is not None else incident.id
+    caller = sealing.unseal(settings.MADANG_KEYS, owner, bytes(incident.caller_sealed))
+    _audit(tx, actor, incident, "incident.caller_read", now)
+    return {name: str(value) for name, value in caller.items()}
+
+
+# ------------------------------------------------------------------------------------------------ inside
+
+
+def _visible(actor: Actor, incident_id: str) -> Incident:
+    incident = Incident.objects.select_for_update().filter(pk=incident_id).first()
+    if incident is None:
+        raise NotFoundError(ko="사건을 찾을 수 없습니다.")
+    require(actor, Right.VIEW_INCIDENT, Thing(incident.authority_id, agency=incident.agency))
+    return incident
+
+
+def _work(actor: Actor, incident_id: str) -> Incident:
+    incident = _visible(actor, incident_id)
+    require(actor, Right.WORK_INCIDENT, Thing(incident.authority_id, agency=incident.agency))
+    return incident
+
+
+def _move(
+    tx: Session, actor: Actor, incident_id: str, step: Step, reason: str, now: datetime, version: int | None
+) -> Incident:
+    incident = _work(actor, incident_id)
+    return _do(tx, actor, incident, Move(step, reason.strip()[:500], version), now)
+
+
+def _do(tx: Session, actor: Actor, incident: Incident, command: Command, now: datetime) -> Incident:
+    decision = domain.decide(hearing.situation(incident), command)
+    if isinstance(decision, Rejected):
+        raise refusal(decision)
+    if not decision.events:
+        return incident
+    apply_events(tx, actor, incident, decision.events, now)
+    save(tx, incident, now)
+    announce_incident(tx, incident, decision.events, now)
+    name = command.step.value if isinstance(command, Move) else type(command).__name__.lower()
+    reason = command.reason if isinstance(command, Move) else ""
+    _audit(tx, actor, incident, f"incident.{name}", now, {"reason": reason} if reason else None)
+    return incident
+
+
+def _expect(incident: Incident, version: int | None) -> None:
+    if version is not None and version != incident.version:
+        raise refusal(Rejected("stale_version", {"expected": version, "version": incident.version}))
+
+
+_WHY = {
+    "stale_version": (
+        "the incident was changed meanwhile; look again",
+        "그 사이 사건이 변경되었습니다. 다시 확인하십시오.",
+    ),
+    "wrong_state": ("the incident's state does not allow this", "현재 사건 상태에서는 할 수 없습니다."),
+    "not_open": ("the incident is over", "이미 종료된 사건입니다."),
+    "owned_by_other": ("somebody else is responsible for it", "다른 담당자가 맡고 있습니다."),
+    "reason_missing": ("a reason is needed", "사유를 입력하십시오."),
+}
+
+
+def refusal(rejected: Rejected) -> BadRequestError | ConflictError:
+    """The error that tells a person why the rules said no."""
+    english, korean = _WHY[rejected.code]
+    if rejected.code == "reason_missing":
+        return BadRequestError(english, where="reason", ko=korean, reason=rejected.code)
+    return ConflictError(english, ko=korean, reason=rejected.code, **rejected.data)
+
+
+def _audit(
+    tx: Session,
+    actor: Actor,
+    incident: Incident,
+    action: str,
+    now: datetime,
+    body: Mapping[str, Any] | None = None,  # Any: JSON values
+) -> None:
+    civic.audit(
+        tx,
+        authority=incident.authority_id,
+        actor=actor.id,
+        action=action,
+        thing=f"incident:{incident.id}",
+        mode=Mode(incident.mode),
+        now=now,
+        body=body,
+        basis=incident.basis,
+    )

@@ -1,0 +1,46 @@
+"""From a place as somebody said it to what the city's maps make of it."""
+
+from __future__ import annotations
+
+from madang.kernel.geometry import Point
+from madang.places import boundaries, geocode
+from madang.response.domain import Candidate, Doubt, Known, Place, SaidPlace, believable_point, settle
+from madang.response.tasks import response_config
+
+
+def situate(authority: str, said: SaidPlace) -> tuple[Place, tuple[Doubt, ...]]:
+    """What to believe of `said` in that city. Never refuses."""
+    config = response_config()
+    point, _, _ = believable_point(said)
+    known = Known(
+        contained=boundaries.contains(authority, point) if point is not None else None,
+        district=_district(authority, point),
+        candidates=_candidates(authority, said.address, config.candidates),
+    )
+    known = _with_named_district(known)
+    return settle(said, known, approximate_above_m=config.approximate_above_m, sure=config.geocode_sure)
+
+
+def situate_point(authority: str, point: Point) -> tuple[bool | None, str]:
+    """Whether a point lies in the city (None: no boundary known), and the name of its district."""
+    return boundaries.contains(authority, point), _district(authority, point)
+
+
+def _district(authority: str, point: Point | None) -> str:
+    if point is None:
+        return ""
+    found = boundaries.district_of(authority, point)
+    return "" if found is None else found.name_ko
+
+
+def _candidates(authority: str, address: str, limit: int) -> tuple[Candidate, ...]:
+    if not address.strip():
+        return ()
+    found = geocode.candidates(authority, address, limit=limit)
+    return tuple(Candidate(one.label, one.lon, one.lat, one.score, one.kind) for one in found)
+
+
+def _with_named_district(known: Known) -> Known:
+    """Adds the district the address names, where a candidate is one."""
+    named = next((one.label for one in known.candidates if one.kind == "boundary"), "")
+    return Known(known.contained, known.district, known.candidates, named)
