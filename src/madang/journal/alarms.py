@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from madang.journal.changes import touch
-from madang.journal.session import Session
+from madang.journal.session import Row, Session
 from madang.kernel.clock import instant_text, parse_instant
 from madang.kernel.mode import Mode
 
@@ -60,10 +60,23 @@ def open_alarms(tx: Session, authority: str, limit: int = 200) -> list[Alarm]:
         " FROM journal_alarm WHERE authority = ? AND seen_at IS NULL ORDER BY seq DESC LIMIT ?",
         (authority, limit),
     )
-    return [
-        Alarm(*row[:3], Mode(row[3]), *row[4:8], parse_instant(row[8]), parse_instant(row[9]), int(row[10]))
-        for row in rows
-    ]
+    return [_alarm(row) for row in rows]
+
+
+def _alarm(row: Row) -> Alarm:
+    return Alarm(
+        seq=int(row[0]),
+        kind=row[1],
+        authority=row[2],
+        mode=Mode(row[3]),
+        source=row[4],
+        message_id=row[5],
+        first_digest=row[6],
+        second_digest=row[7],
+        first_at=parse_instant(row[8]),
+        last_at=parse_instant(row[9]),
+        times=int(row[10]),
+    )
 
 
 def acknowledge(tx: Session, *, seq: int, authority: str, actor: str, now: datetime) -> bool:

@@ -26,11 +26,11 @@ class ApswSession:
 
     def execute(self, sql: str, params: Sequence[object] = ()) -> list[Row]:
         """Runs one statement; the rows it returns, or an empty list."""
-        return list(self._connection.execute(sql, tuple(params)))  # type: ignore[arg-type] # apsw checks the values itself
+        return list(self._connection.execute(sql, tuple(params)))
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Runs one statement for each row of parameters."""
-        self._connection.executemany(sql, (tuple(row) for row in rows))  # type: ignore[arg-type,misc] # the same
+        self._connection.executemany(sql, (tuple(row) for row in rows))
 
     def wake(self, name: str) -> None:
         """After the commit, wakes whoever waits for `name`."""

@@ -20,7 +20,7 @@ from madang.journal.changes import touch
 from madang.journal.handlers import Delivery, Handlers, OutboxMessage, Subscriber
 from madang.journal.lanes import DONE, SUPERSEDED, WAITING, Failure, Retry
 from madang.journal.session import Row, Session, Store
-from madang.kernel.clock import Clock, instant_text
+from madang.kernel.clock import Clock, instant_text, parse_instant
 from madang.kernel.errors import PermanentError, TemporaryError
 from madang.kernel.mode import Mode
 
@@ -42,6 +42,11 @@ class _Due:
 class _Result:
     due: _Due
     failure: Failure | None
+
+
+def seconds_until(instant: str | None, now: datetime) -> float | None:
+    """Seconds from `now` to an instant as the store keeps it, never negative; None for none."""
+    return None if instant is None else max(0.0, (parse_instant(instant) - now).total_seconds())
 
 
 def failure_of(error: Exception) -> Failure:
@@ -68,6 +73,7 @@ class Courier:
     _unsettled: list[_Result] = field(default_factory=list)
     _pools: dict[str, _LaneThreads] = field(default_factory=dict)
     _failing: set[str] = field(default_factory=set)
+    _looked_at: datetime | None = None
 
     def run_once(self) -> int:
         """Delivers what is due now, one after the other on this thread; returns how many attempts were made."""
@@ -83,6 +89,7 @@ class Courier:
 
     def step(self) -> bool:
         """Settles what came back, spreads what is new, starts what is due; True when there was anything to do."""
+        self._looked_at = self.clock()
         settled = self.settle()
         spread = self.fan_out()
         started = 0
@@ -93,6 +100,26 @@ class Courier:
                     self._start(due)
                     started += 1
         return bool(settled or spread or started)
+
+    def next_in_s(self) -> float | None:
+        """Seconds until the next delivery that was not due at the last step; None when there is none.
+
+        What was due then and still waits is held up by an attempt under way, whose end wakes the relay.
+        """
+        with self.store.reading() as tx:
+            soonest = [
+                rows[0][0]
+                for name in self.handlers.subscribers
+                if (
+                    rows := tx.execute(
+                        "SELECT MIN(next_at) FROM journal_delivery WHERE subscriber = ? AND state = 'waiting'"
+                        " AND next_at > ?",
+                        (name, instant_text(self._looked_at or self.clock())),
+                    )
+                )
+                and rows[0][0]
+            ]
+        return seconds_until(min(soonest, default=None), self.clock())
 
     def drain(self, timeout_s: float) -> None:
         """Waits for what is under way and settles it; what takes longer is repeated after the next start."""

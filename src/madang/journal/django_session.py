@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -33,13 +34,13 @@ class DjangoSession:
     def execute(self, sql: str, params: Sequence[object] = ()) -> list[Row]:
         """Runs one statement; the rows it returns, or an empty list."""
         with self._connection.cursor() as cursor:
-            cursor.execute(_django_sql(sql), params)
+            cursor.execute(_django_sql(sql), cast(Any, params))  # Any: the driver checks the values itself
             return cursor.fetchall() if cursor.description else []
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Runs one statement for each row of parameters."""
         with self._connection.cursor() as cursor:
-            cursor.executemany(_django_sql(sql), list(rows))
+            cursor.executemany(_django_sql(sql), cast(Any, list(rows)))  # Any: the same
 
     def wake(self, name: str) -> None:
         """After the commit, wakes whoever waits for `name`."""

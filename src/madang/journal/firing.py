@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from madang.journal import timers
 from madang.journal.changes import touch
-from madang.journal.courier import failure_of
+from madang.journal.courier import failure_of, seconds_until
+from madang.journal.guard import Job
 from madang.journal.handlers import Handlers, Timer
 from madang.journal.lanes import DEAD, WAITING, Failure, Retry
 from madang.journal.session import Session, Store
-from madang.kernel.clock import Clock, instant_text, parse_instant
+from madang.kernel.clock import Clock, instant_text
 
 log = logging.getLogger("madang.journal.firing")
 _BATCH = 100
@@ -45,11 +46,15 @@ class Firing:
             self._fire(timers.timer_of(row), now)
         return len(rows)
 
+    def job(self) -> Job:
+        """What a worker runs."""
+        return Job(lambda: self.run_once() > 0, self.next_in_s)
+
     def next_in_s(self) -> float | None:
         """Seconds until the next timer is due; None when none is set."""
         with self.store.reading() as tx:
             soonest = tx.execute("SELECT MIN(next_at) FROM journal_timer WHERE state = 'waiting'")[0][0]
-        return None if soonest is None else max(0.0, (parse_instant(soonest) - self.clock()).total_seconds())
+        return seconds_until(soonest, self.clock())
 
     def _fire(self, timer: Timer, now: datetime) -> None:
         try:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from madang.journal import inbox
 from madang.journal.changes import touch
-from madang.journal.courier import failure_of
+from madang.journal.courier import failure_of, seconds_until
+from madang.journal.guard import Job
 from madang.journal.handlers import Handlers, InboxMessage
 from madang.journal.lanes import Failure, Retry
 from madang.journal.session import Store
@@ -40,6 +41,16 @@ class Intake:
         for row in rows:
             self._handle(inbox.message_of(row), now)
         return len(rows)
+
+    def job(self) -> Job:
+        """What a worker runs."""
+        return Job(lambda: self.run_once() > 0, self.next_in_s)
+
+    def next_in_s(self) -> float | None:
+        """Seconds until the next waiting arrival is due; None when none waits."""
+        with self.store.reading() as tx:
+            soonest = tx.execute("SELECT MIN(next_at) FROM journal_inbox WHERE state = 'waiting'")[0][0]
+        return seconds_until(soonest, self.clock())
 
     def _handle(self, message: InboxMessage, now: datetime) -> None:
         try:

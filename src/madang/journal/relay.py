@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 from collections.abc import Callable
@@ -11,18 +10,19 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from madang.journal import civic, handlers
+from madang.journal.checkpoint import Checkpoints
 from madang.journal.config import JournalConfig
 from madang.journal.courier import Courier
 from madang.journal.firing import Firing
+from madang.journal.guard import Guard, Job
 from madang.journal.handlers import Handlers
+from madang.journal.housekeeping import Housekeeping
 from madang.journal.intake import Intake
 from madang.journal.lanes import Retry
 from madang.journal.lease import Leadership
 from madang.journal.session import Store
 from madang.kernel.clock import Clock, system_clock
 from madang.kernel.workers import ThreadWorker
-
-log = logging.getLogger("madang.journal.relay")
 
 
 @dataclass
@@ -63,44 +63,28 @@ def run_once(clock: Clock = system_clock) -> int:
 
 
 def workers(clock: Clock = system_clock) -> list[ThreadWorker]:
-    """The civic store's threads: relay, inbox, timers."""
+    """The civic store's threads: relay, inbox, timers, checkpoint, housekeeping."""
     journal = config()
-    relay = Relay.over(civic.store, handlers.CIVIC, journal, clock, random.random)
-    leader = Leadership(civic.store, clock, journal.lease_s)
-    guard = Guard(civic.store, leader, journal.wait_s)
-    return [
-        ThreadWorker("relay", lambda stop: guard.run("relay", "outbox", relay.courier.step, stop)),
-        ThreadWorker("inbox", lambda stop: guard.run("inbox", "inbox", lambda: relay.intake.run_once() > 0, stop)),
-        ThreadWorker("timers", lambda stop: guard.run("timers", "timers", lambda: relay.firing.run_once() > 0, stop)),
+    store = civic.store
+    relay = Relay.over(store, handlers.CIVIC, journal, clock, random.random)
+    guard = Guard(store, Leadership(store, clock, journal.lease_s), journal.wait_s)
+    keeper = Housekeeping(store, settings.MADANG_KEYS, journal, clock)
+
+    def deliver(stop: threading.Event) -> None:
+        guard.run("relay", "outbox", Job(relay.courier.step, relay.courier.next_in_s), stop)
+        relay.courier.drain(journal.drain_s)
+        guard.leader.give_back()
+
+    def every(name: str, seconds: float, work: Callable[[], object]) -> ThreadWorker:
+        return ThreadWorker(name, lambda stop: guard.every(name, seconds, work, stop))
+
+    found = [
+        ThreadWorker("relay", deliver),
+        ThreadWorker("inbox", lambda stop: guard.run("inbox", "inbox", relay.intake.job(), stop)),
+        ThreadWorker("timers", lambda stop: guard.run("timers", "timers", relay.firing.job(), stop)),
+        every("housekeeping", journal.housekeeping_every_s, keeper.run_once),
     ]
-
-
-@dataclass
-class Guard:
-    """Keeps a worker going: waits for its signal, survives any fault, tells of a fault once and of its end once."""
-
-    store: Store
-    leader: Leadership
-    wait_s: float
-
-    def run(self, name: str, signal_name: str, step: Callable[[], bool], stop: threading.Event) -> None:
-        """Calls `step` while it finds work, else waits for the signal; ends after `stop` is set."""
-        signal = self.store.wakeups.signal(signal_name)
-        failing = False
-        while not stop.is_set():
-            seen = signal.count
-            try:
-                worked = self.leader.held() and step()
-                if failing:
-                    failing = False
-                    log.info("%s works again", name)
-            except Exception:
-                if not failing:
-                    failing = True
-                    log.exception("%s failed; it goes on trying", name)
-                self.store.recover()
-                stop.wait(self.wait_s)
-                continue
-            if not worked:
-                signal.wait(self.wait_s, since=seen)
-        self.store.close_thread()
+    if journal.checkpoint_file is not None:
+        signer = Checkpoints(journal.checkpoint_file, settings.MADANG_KEYS.checkpoint_private_pem)
+        found.append(every("checkpoint", journal.checkpoint_every_s, lambda: signer.write(store, clock())))
+    return found

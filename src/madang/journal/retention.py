@@ -6,8 +6,14 @@ The figures and their bases are for counsel to confirm; the back office may chan
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from madang.journal import audit
 from madang.journal.session import Session
+from madang.kernel.clock import instant_text
+from madang.kernel.errors import BadRequestError, NotFoundError
+from madang.kernel.keyring import Keyring
+from madang.kernel.mode import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +85,67 @@ def kinds(tx: Session) -> list[Kind]:
     """Every retention kind, as it stands."""
     rows = tx.execute("SELECT kind, days, label_ko, label_en, basis_ko, basis_en FROM journal_retention ORDER BY kind")
     return [Kind(*row) for row in rows]
+
+
+def erase_due(tx: Session, keys: Keyring, now: datetime) -> int:
+    """Erases every body whose time is over and records that in its chain; returns how many. Unknown kinds are kept."""
+    tx.serialise()
+    erased = 0
+    for kind in kinds(tx):
+        cutoff = instant_text(now - timedelta(days=kind.days))
+        for (stream,) in tx.execute(
+            "SELECT DISTINCT a.stream FROM journal_audit a JOIN journal_audit_blob b ON b.stream = a.stream"
+            " AND b.seq = a.seq WHERE a.retention = ? AND a.at < ? AND b.sealed IS NOT NULL",
+            (kind.kind, cutoff),
+        ):
+            erased += _erase_kind(tx, keys, stream, kind.kind, cutoff, now)
+    return erased
+
+
+def _erase_kind(tx: Session, keys: Keyring, stream: str, kind: str, cutoff: str, now: datetime) -> int:
+    erasure_seq = audit.record(
+        tx,
+        keys,
+        authority=stream,
+        actor="system:retention",
+        action="journal.erased",
+        thing=f"{kind}<{cutoff}",
+        mode=Mode.LIVE,
+        now=now,
+        retention="administration",
+    )
+    rows = tx.execute(
+        "UPDATE journal_audit_blob SET sealed = NULL, erased_at = ?, erased_by = 'system:retention',"
+        " erased_reason = 'retention period over', erasure_seq = ? WHERE stream = ? AND sealed IS NOT NULL AND seq IN"
+        " (SELECT seq FROM journal_audit WHERE stream = ? AND retention = ? AND at < ?) RETURNING seq",
+        (instant_text(now), erasure_seq, stream, stream, kind, cutoff),
+    )
+    return len(rows)
+
+
+def erase_one(tx: Session, keys: Keyring, *, stream: str, seq: int, actor: str, reason: str, now: datetime) -> None:
+    """Erases one body before its time, on somebody's word; raises `NotFoundError` when there is none."""
+    if not reason.strip():
+        raise BadRequestError("A reason is needed to erase a body", where="reason", ko="사유를 적어 주세요")
+    tx.serialise()
+    if not tx.execute(
+        "SELECT 1 FROM journal_audit_blob WHERE stream = ? AND seq = ? AND sealed IS NOT NULL", (stream, seq)
+    ):
+        raise NotFoundError(f"Row {seq} of {stream} has no body to erase", where="seq")
+    erasure_seq = audit.record(
+        tx,
+        keys,
+        authority=stream,
+        actor=actor,
+        action="journal.erased",
+        thing=f"row:{seq}",
+        mode=Mode.LIVE,
+        now=now,
+        body={"reason": reason.strip()},
+        retention="administration",
+    )
+    tx.execute(
+        "UPDATE journal_audit_blob SET sealed = NULL, erased_at = ?, erased_by = ?, erased_reason = ?,"
+        " erasure_seq = ? WHERE stream = ? AND seq = ?",
+        (instant_text(now), actor, reason.strip(), erasure_seq, stream, seq),
+    )
