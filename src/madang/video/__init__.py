@@ -1,0 +1,1 @@
+"""Video: cameras, what each sees, cases, grants, leases, the media gateway and the register of provisions."""

@@ -1,0 +1,70 @@
+"""What a city may set about video: the `[video]` section."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class VideoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Media gateway, leases, caps and radii. Lengths in metres, times in seconds."""
+
+    media_host: str = "127.0.0.1"
+    media_port: int = 8081
+    media_public_url: str = ""
+    """What browsers and agencies are told to connect to, e.g. `wss://media.city.example/v1/view`; empty: built from
+    host and port."""
+    media_origins: tuple[str, ...] = ()
+    """Origins whose pages may open streams, e.g. `https://control.city.example`; empty: any page that holds a lease."""
+    core_link_url: str = "ws://127.0.0.1:8080/internal/media/link"
+    """Where the media process finds core."""
+
+    lease_s: int = 30
+    renew_after_s: int = 15
+    heartbeat_timeout_s: float = 5.0
+    """Silence of core after which every stream goes dark."""
+    stall_s: float = 6.0
+    """A camera that sends no picture for this long is not answering."""
+    idle_s: float = 60.0
+    """How long a camera stays open without viewers."""
+    prewarm_per_grant: int = 4
+    """How many offered cameras are opened before anyone asks, so that the first frame comes at once."""
+    max_viewers_per_camera: int = 40
+    max_cameras_open: int = 200
+
+    case_radius_m: int = 500
+    """How far from the place a case's cameras may lie (500 m is documented for Chungnam)."""
+    max_case_radius_m: int = 5_000
+    offered_cameras: int = 12
+    max_cameras_per_grant: int = 64
+    grant_cap_s: dict[str, int] = msgspec.field(
+        default_factory=lambda: {"police": 7_200, "fire": 7_200, "control_room": 14_400, "other": 3_600}
+    )
+    """The longest a grant may live from now, by kind of recipient; `other` for kinds not named."""
+    max_viewers_per_grant: int = 10
+    pending_s: int = 900
+    """How long a request waits for a human before it lapses."""
+    break_glass_s: int = 600
+    break_glass_cameras: int = 8
+    break_glass_review_s: int = 86_400
+    max_shift_s: int = 43_200
+    disclosure_due_s: int = 864_000
+    """Ten days to answer a citizen."""
+    review_sample: float = 0.02
+    """Share of views drawn for the monthly review, besides every break-glass view."""
+
+    camera_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    """Networks cameras may be opened in, as CIDR; anything else is refused, also after a name is resolved."""
+    camera_schemes: tuple[str, ...] = ("http", "https", "rtsp", "rtsps")
+    allow_file_sources: bool = False
+    """Whether `file:` sources may be opened: for tests only."""
+    default_range_m: float = 60.0
+    default_hfov_deg: float = 90.0
+
+    def cap_s(self, recipient_kind: str) -> int:
+        """The longest a grant to that kind of recipient may live from now."""
+        return self.grant_cap_s.get(recipient_kind, self.grant_cap_s.get("other", 3_600))
+
+    @property
+    def view_url(self) -> str:
+        """The address of the media gateway that tickets carry."""
+        return self.media_public_url or f"ws://{self.media_host}:{self.media_port}/v1/view"
