@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType, NoneType, UnionType
+from types import MappingProxyType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -20,6 +20,8 @@ from madang.kernel.errors import ConfigError
 from madang.kernel.secret import Secret
 
 CONFIG_ENV = "MADANG_CONFIG"
+INSECURE_KEYS_ENV = "MADANG_INSECURE_KEYS"
+"""A directory of keys for `madang serve --insecure-dev`; only heard where the configuration names no keys."""
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,6 +63,14 @@ class ServerConfig(_Section, frozen=True):
         return bool(self.tls_certificate) or self.public_url.startswith("https://")
 
     @property
+    def probe_host(self) -> str:
+        """Where programs on this machine find core, as it stands in an address."""
+        if self.host in ("0.0.0.0", ""):  # noqa: S104 -- compared, not bound
+            return "127.0.0.1"
+        host = "::1" if self.host == "::" else self.host
+        return f"[{host}]" if ":" in host else host
+
+    @property
     def link_scheme(self) -> str:
         """`ws` or `wss`, for programs beside core that dial in directly."""
         return "wss" if self.tls_certificate else "ws"
@@ -79,8 +89,6 @@ class StoresConfig(_Section, frozen=True):
     """The state directory; relative to the configuration file."""
     civic: str = "civic.sqlite3"
     """The civic store's file; relative to the state directory."""
-    hub: str = "hub.sqlite3"
-    """The hub store's file; relative to the state directory."""
     backups: str = "backups"
     """Where copies made before an upgrade go; relative to the state directory."""
 
@@ -129,6 +137,19 @@ ROOM_SECTIONS: Mapping[str, str] = MappingProxyType(
 )
 """Sections whose form belongs to a room or connector, and the struct that says it."""
 
+KEY_FILES: Mapping[str, str] = MappingProxyType(
+    {
+        "audit": "audit.key",
+        "blob": "blob.key",
+        "lease": "lease.pem",
+        "checkpoint": "checkpoint.pem",
+        "linkage": "linkage.pem",
+        "media": "media.key",
+        "session": "session.key",
+    }
+)
+"""The file of each key in a directory of keys."""
+
 _OWN_SECTIONS: dict[str, type[msgspec.Struct]] = {
     "server": ServerConfig,
     "stores": StoresConfig,
@@ -163,7 +184,7 @@ class Config:
     @property
     def hub_path(self) -> Path:
         """The hub store's file."""
-        return self.state_dir / self.stores.hub
+        return self.base / str(getattr(self.rooms.get("hub"), "store", self.state_dir / "hub.sqlite3"))
 
     @property
     def backups_dir(self) -> Path:
@@ -193,9 +214,17 @@ def load(path: Path | None = None) -> Config:
     Raises `ConfigError` naming file, section and key.
     """
     named = path or (Path(os.environ[CONFIG_ENV]) if os.environ.get(CONFIG_ENV) else None)
-    if named is None:
-        return from_mapping({}, source=None, base=Path.cwd())
-    return from_mapping(_read(named), source=named.absolute(), base=named.absolute().parent)
+    raw = {} if named is None else _read(named)
+    insecure = os.environ.get(INSECURE_KEYS_ENV)
+    if insecure and "keys" not in raw:
+        raw = raw | {"keys": keys_section(Path(insecure).absolute())}
+    source = named.absolute() if named else None
+    return from_mapping(raw, source=source, base=source.parent if source else Path.cwd())
+
+
+def keys_section(directory: Path) -> dict[str, dict[str, str]]:
+    """The `[keys]` section that names the files `site.keys.write_keys` writes in that directory."""
+    return {name: {"file": str(directory / file)} for name, file in KEY_FILES.items()}
 
 
 def from_mapping(raw: Mapping[str, Any], *, source: Path | None, base: Path) -> Config:  # Any: decoded TOML
@@ -216,9 +245,12 @@ def from_mapping(raw: Mapping[str, Any], *, source: Path | None, base: Path) -> 
 def _derived(config: Config, raw: Mapping[str, Any]) -> dict[str, msgspec.Struct]:  # Any: decoded TOML
     """The rooms' sections with what follows from other sections filled in where the file says nothing."""
     derived: dict[str, dict[str, object]] = {
+        "hub": {"store": str(config.state_dir / "hub.sqlite3"), "outward_allow": config.outward.allow},
         "journal": {"checkpoint_file": config.state_dir / "audit-checkpoints.jsonl"},
         "places": {"reports_dir": str(config.state_dir / "reports")},
-        "video": {"core_link_url": f"{config.server.link_scheme}://{_loopback(config.server)}/internal/media/link"},
+        "video": {
+            "core_link_url": f"{config.server.link_scheme}://{config.server.probe_host}:{config.server.port}/internal/media/link"
+        },
     }
     rooms = dict(config.rooms)
     for name, values in derived.items():
@@ -226,11 +258,6 @@ def _derived(config: Config, raw: Mapping[str, Any]) -> dict[str, msgspec.Struct
             unsaid = {key: value for key, value in values.items() if key not in raw.get(name, {})}
             rooms[name] = msgspec.structs.replace(rooms[name], **unsaid)
     return rooms
-
-
-def _loopback(server: ServerConfig) -> str:
-    host = "127.0.0.1" if server.host in ("0.0.0.0", "::", "") else server.host  # noqa: S104 -- compared, not bound
-    return f"{host}:{server.port}"
 
 
 def _read(path: Path) -> dict[str, Any]:  # Any: decoded TOML
@@ -287,29 +314,24 @@ def _unknown_keys(body: Mapping[str, Any], struct: type, path: str) -> Iterator[
         if key not in hints:
             yield f"unknown key {key!r} in [{path}]" + _near(key, hints)
             continue
-        inner = _struct_within(hints[key])
-        if inner is not None:
-            for item, place in _nested(value, f"{path}.{key}"):
-                yield from _unknown_keys(item, inner, place)
+        for item, inner, place in _structs_in(value, hints[key], f"{path}.{key}"):
+            yield from _unknown_keys(item, inner, place)
 
 
-def _struct_within(hint: Any) -> type | None:  # Any: a type expression
-    """The struct a field holds, alone or in a list or table."""
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return hint
-    if get_origin(hint) in (list, tuple, dict, Union, UnionType):
-        inner = (_struct_within(part) for part in get_args(hint) if part is not NoneType)
-        return next((found for found in inner if found is not None), None)
-    return None
-
-
-def _nested(value: Any, path: str) -> Iterator[tuple[Mapping[str, Any], str]]:  # Any: decoded TOML
-    if isinstance(value, Mapping):
-        yield value, path
-    elif isinstance(value, list):
+def _structs_in(value: Any, hint: Any, path: str) -> Iterator[tuple[Mapping[str, Any], type, str]]:  # Any: TOML, types
+    """The tables within a value that a struct describes, alone, in a list or in a table of them."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct) and isinstance(value, Mapping):
+        yield value, hint, path
+    elif origin in (Union, UnionType):
+        for part in parts:
+            yield from _structs_in(value, part, path)
+    elif origin in (list, tuple) and isinstance(value, list):
         for number, item in enumerate(value):
-            if isinstance(item, Mapping):
-                yield item, f"{path}[{number}]"
+            yield from _structs_in(item, parts[0], f"{path}[{number}]")
+    elif origin is dict and isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _structs_in(item, parts[1], f"{path}.{name}")
 
 
 def _near(name: str, known: Any) -> str:  # Any: any iterable of names

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from madang.kernel.errors import ConfigError
 from madang.kernel.keyring import Keyring
-from madang.site.config import KeysConfig
+from madang.site.config import KEY_FILES, KeysConfig
 
 
 def generate_keyring(linkage_key_id: str = "madang-1") -> Keyring:
@@ -64,7 +64,7 @@ def write_keys(directory: Path) -> dict[str, Path]:
         "media": keys.media_secret.encode(),
         "session": secrets.token_urlsafe(48).encode(),
     }
-    files = {name: directory / f"{name}.{'pem' if b'PRIVATE' in text else 'key'}" for name, text in texts.items()}
+    files = {name: directory / file for name, file in KEY_FILES.items()}
     for name, path in files.items():
         write_private(path, texts[name])
     return files

@@ -1,0 +1,5 @@
+"""`python -m madang.cli`."""
+
+from madang.cli.command import main
+
+main()
