@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-INLINE_REBUILD_S = 0.05
-"""A city whose index was built faster than this is rebuilt at once instead of in the background."""
+INLINE_REBUILD = 2_000
+"""A city with fewer cameras is indexed in milliseconds: its index is rebuilt at once instead of in the background."""
 CANDIDATES = 256
 _ONE_DEGREE_M = math.radians(1) * EARTH_RADIUS_M
 _KINDS = {"fixed": 0, "ptz": 1, "omni": 2, "unknown": 3}
@@ -176,7 +175,6 @@ class Coverage:
         self._load = load
         self._revision_of = revision_of
         self._indexes: dict[str, CameraIndex] = {}
-        self._build_s: dict[str, float] = {}
         self._building: set[str] = set()
         self._lock = threading.Lock()
 
@@ -187,17 +185,15 @@ class Coverage:
             return self.rebuild(authority)
         if index.revision == self._revision_of(authority):
             return index
-        if self._build_s.get(authority, 0.0) < INLINE_REBUILD_S:
+        if len(index) < INLINE_REBUILD:
             return self.rebuild(authority)
         self._rebuild_behind(authority)
         return index
 
     def rebuild(self, authority: str) -> CameraIndex:
         """Builds the index now and keeps it."""
-        started = time.perf_counter()
         revision, cameras = self._load(authority)
         index = CameraIndex(cameras, revision)
-        self._build_s[authority] = time.perf_counter() - started
         self._indexes[authority] = index
         return index
 

@@ -166,11 +166,13 @@ def step(grant: Grant, moved: Moved) -> Decision:
 
 def decide_request(grant: Grant, ruling: Ruling, *, cap_s: int, pending_s: int, now: datetime) -> Decision:
     """What the decision table's ruling makes of a request (I1, I2, I4). The rule is the approver (I5)."""
+    if ruling.outcome is Outcome.DENY and grant.case_open:
+        return step(grant, Moved(_E.DENY, by=ruling.rule, rule=ruling.rule, reason=ruling.why))
+    if grant.case_open and grant.basis is None:
+        return step(grant, Moved(_E.DENY, by="system:law", rule=ruling.rule, reason="no_lawful_basis"))
     refused = _lawful(grant)
     if refused is not None:
         return refused
-    if ruling.outcome is Outcome.DENY:
-        return step(grant, Moved(_E.DENY, by=ruling.rule, rule=ruling.rule, reason=ruling.why))
     rights = grant.rights & frozenset(VideoRight(right) for right in ruling.rights)
     if not rights:
         return step(grant, Moved(_E.DENY, by=ruling.rule, rule=ruling.rule, reason="rights_not_granted"))
