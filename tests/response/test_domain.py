@@ -43,7 +43,7 @@ from madang.response.domain import (
 )
 
 GIMHAE = Point(128.889, 35.228)
-SURE = Candidate("김해대로 2401", 128.8894, 35.2285, 0.99, "road")
+SURE = Candidate("김해대로 2401", 128.8894, 35.2285, 0.99, "address")
 
 
 class IncidentLife(RuleBasedStateMachine):

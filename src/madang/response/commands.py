@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-
 from madang.identity.access import require
 from madang.identity.rights import Actor, Right, Thing
 from madang.journal import civic
@@ -18,7 +16,8 @@ from madang.kernel.decisions import Rejected
 from madang.kernel.errors import BadRequestError, ConflictError, NotFoundError
 from madang.kernel.geometry import Point, judge
 from madang.kernel.mode import Mode
-from madang.response import domain, hearing, sealing, tasks, timeline
+from madang.response import caller as callers
+from madang.response import domain, hearing, timeline
 from madang.response.domain import Claim, Command, Doubt, Move, SaidPlace, Step
 from madang.response.hearing import CallKey, Word
 from madang.response.models import Incident, SourceCall
@@ -226,13 +225,11 @@ def read_caller(tx: Session, actor: Actor, incident_id: str, now: datetime) -> d
     """Who called, for those who may see it; each reading leaves an audit row. Empty when nothing is known."""
     incident = _visible(actor, incident_id)
     require(actor, Right.SEE_CALLER, Thing(incident.authority_id, agency=incident.agency))
-    if not incident.caller_sealed:
-        return {}
     call = SourceCall.objects.filter(incident=incident).first()
-    owner = call.id if call is not None else incident.id
-    caller = sealing.unseal(settings.MADANG_KEYS, owner, bytes(incident.caller_sealed))
+    if call is None or not call.caller_sealed:
+        return {}
     _audit(tx, actor, incident, "incident.caller_read", now)
-    return {name: str(value) for name, value in caller.items()}
+    return callers.unseal(call.id, bytes(call.caller_sealed))
 
 
 # ------------------------------------------------------------------------------------------------ inside

@@ -280,8 +280,8 @@ class SaidPlace:
     address: str = ""
 
 
-ADDRESS_KINDS = frozenset({"road", "lot", "address"})
-"""Kinds of candidates that name one address, not an area."""
+ADDRESS = "address"
+"""The kind of a candidate that is one address, not a street, a name or an area."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +378,7 @@ def _state_of(said: SaidPlace, known: Known, how: str, approximate_above_m: floa
 
 def _from_address(place: Place, sure: float) -> Place:
     """A single sure address match stands in for coordinates; anything less waits for a person."""
-    matches = [one for one in place.candidates if one.score >= sure and one.kind in ADDRESS_KINDS]
+    matches = [one for one in place.candidates if one.score >= sure and one.kind == ADDRESS]
     if len(matches) != 1:
         return place
     return replace(place, state=PlaceState.APPROXIMATE, point=Point(matches[0].lon, matches[0].lat), how="geocoded")

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-
 from madang.identity.rights import Actor
 from madang.journal import civic
 from madang.journal.session import Session
@@ -17,7 +15,7 @@ from madang.kernel.decisions import Accepted
 from madang.kernel.geometry import Point
 from madang.kernel.ids import new_id
 from madang.kernel.mode import Mode
-from madang.response import domain, sealing, timeline, video_side
+from madang.response import caller, domain, timeline, video_side
 from madang.response.classes import class_named
 from madang.response.domain import (
     LOCATE,
@@ -167,7 +165,7 @@ def _with_caller(word: Word) -> dict[str, Any]:  # Any: JSON values
 def _keep(call: SourceCall, word: Word, before: Account, account: Account) -> None:
     call.account = _dump(account)
     if word.caller and _fact_seq(account, "caller") != _fact_seq(before, "caller"):
-        call.caller_sealed = sealing.seal(settings.MADANG_KEYS, call.id, word.caller)
+        call.caller_sealed = caller.seal(call.id, word.caller)
     if word.request and word.message_id:
         call.request_message_id = word.message_id
 
@@ -250,7 +248,7 @@ def _fresh(call: SourceCall, key: CallKey, account: Account, now: datetime) -> I
         note=str(account.value("text", "")),
         outcome=str(account.value("outcome", ""))[:64],
         officer=account.value("officer", {}),
-        caller_sealed=call.caller_sealed,
+        has_caller=bool(call.caller_sealed),
         opened_at=now,
         updated_at=now,
     )
@@ -368,7 +366,7 @@ def _take_facts(incident: Incident, call: SourceCall, account: Account, changed:
     incident.note = str(account.value("text", incident.note))
     incident.outcome = str(account.value("outcome", incident.outcome))[:64]
     incident.officer = account.value("officer", incident.officer)
-    incident.caller_sealed = call.caller_sealed
+    incident.has_caller = bool(call.caller_sealed)
     _set_doubts(incident, account)
     return events
 

@@ -66,7 +66,7 @@ class Incident(models.Model):
     owner = models.CharField("담당 Owner", max_length=80, blank=True)
     owner_name = models.CharField("담당자 Owner name", max_length=100, blank=True)
     officer = models.JSONField("요청 경찰관 Officer", default=dict, blank=True)
-    caller_sealed = models.BinaryField(default=b"", editable=False)
+    has_caller = models.BooleanField("신고자 정보 Caller known", default=False)
     case_id = models.CharField("영상 사건 Video case", max_length=36, blank=True)
     opened_at = models.DateTimeField("접수 시각 Opened")
     updated_at = models.DateTimeField("변경 시각 Updated")

@@ -62,7 +62,7 @@ def detail(actor: Actor, incident_id: str) -> JsonRow:
     row["timeline"] = [timeline_row(entry) for entry in incident.timeline.order_by("seq")]
     row["tasks"] = [task_row(task) for task in incident.tasks.select_related("incident").order_by("due_at")]
     row["case_id"] = incident.case_id
-    row["has_caller"] = bool(incident.caller_sealed)
+    row["has_caller"] = incident.has_caller
     return row
 
 

@@ -72,7 +72,7 @@ def _stepped(tx: Session, actor: Actor, incident: Incident, event: Stepped, now:
     if ended and event.before not in ENDED_STATES:
         video_side.end_video(tx, incident, f"incident_{event.after.value.lower()}", now)
     elif event.step is Step.REOPEN:
-        video_side.open_video(tx, actor, incident, now)
+        video_side.reopen_video(tx, actor, incident, event.reason, now)
 
 
 def _claimed(actor: Actor, incident: Incident, event: Claimed, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from madang.kernel.geometry import Point
 from madang.places import boundaries, geocode
+from madang.places.address import areas_in
 from madang.response.domain import Candidate, Doubt, Known, Place, SaidPlace, believable_point, settle
 from madang.response.tasks import response_config
 
@@ -16,8 +17,8 @@ def situate(authority: str, said: SaidPlace) -> tuple[Place, tuple[Doubt, ...]]:
         contained=boundaries.contains(authority, point) if point is not None else None,
         district=_district(authority, point),
         candidates=_candidates(authority, said.address, config.candidates),
+        address_district=_named_district(authority, said.address),
     )
-    known = _with_named_district(known)
     return settle(said, known, approximate_above_m=config.approximate_above_m, sure=config.geocode_sure)
 
 
@@ -40,7 +41,7 @@ def _candidates(authority: str, address: str, limit: int) -> tuple[Candidate, ..
     return tuple(Candidate(one.label, one.lon, one.lat, one.score, one.kind) for one in found)
 
 
-def _with_named_district(known: Known) -> Known:
-    """Adds the district the address names, where a candidate is one."""
-    named = next((one.label for one in known.candidates if one.kind == "boundary"), "")
-    return Known(known.contained, known.district, known.candidates, named)
+def _named_district(authority: str, address: str) -> str:
+    """The district the address names, if it names exactly one that the city has."""
+    named = boundaries.index_of(authority).names.intersection(areas_in(address)) if address.strip() else frozenset()
+    return next(iter(named)) if len(named) == 1 else ""

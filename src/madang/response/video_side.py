@@ -13,10 +13,15 @@ from madang.response.classes import class_named
 from madang.response.models import Incident
 from madang.video import commands as video
 from madang.video import queries as video_queries
+from madang.video.commands.grants import scope_of
+from madang.video.domain import OPEN_STATES
 from madang.video.legal import basis_of
+from madang.video.models import Case, VideoGrant
 
 OPERATOR_BASIS = "city_duty"
 """What an incident the control room opens by itself rests on, unless the operator names another ground."""
+_MOST_OFFERED = 64
+"""Cameras handed to the decision table, best first; its row says how many of them are granted."""
 
 
 def open_video(tx: Session, actor: Actor, incident: Incident, now: datetime) -> bool:
@@ -45,7 +50,7 @@ def open_video(tx: Session, actor: Actor, incident: Incident, now: datetime) -> 
 
 def ask_for_grants(tx: Session, actor: Actor, incident: Incident, now: datetime) -> None:
     """Asks the decision table for the agency that called and for the control room."""
-    cameras = [ranked.camera_id for ranked in video_queries.rank_for_case(incident.case_id)]
+    cameras = offerable(incident.case_id)
     facts: dict[str, str | int] = {
         "crime_class": incident.class_code if incident.class_code != "unknown" else incident.class_text,
         "code": incident.priority,
@@ -59,6 +64,13 @@ def ask_for_grants(tx: Session, actor: Actor, incident: Incident, now: datetime)
     room = video.Recipient("control_room", incident.authority_id)
     asker = system_actor(incident.authority_id) if incident.agency else actor
     _ask(tx, asker, incident, room, cameras, facts | {"agency_kind": "control_room"}, now)
+
+
+def offerable(case_id: str) -> list[str]:
+    """The case's cameras, best first. Left out is what the store no longer has there: the ranking's index may lag."""
+    ranked = [camera.id for camera in video_queries.rank_for_case(case_id, limit=_MOST_OFFERED)]
+    scope = scope_of(Case.objects.get(pk=case_id), ranked)
+    return [camera for camera in ranked if camera in scope.fit]
 
 
 def _ask(
@@ -83,13 +95,29 @@ def _ask(
 
 
 def follow_place(tx: Session, actor: Actor, incident: Incident, now: datetime) -> None:
-    """The place is known, or another: cameras are ranked anew, grants grow by a version, missing ones are asked for."""
+    """The place is known, or another: cameras are ranked anew, grants grow by a version, missing ones are asked for.
+
+    While the place is not known again, what was granted stays as it was.
+    """
     point = point_of(incident)
-    if not incident.case_id:
+    if not incident.case_id or point is None:
         return
-    video.move_case(tx, incident.case_id, point, now)
-    if point is not None and not video_queries.grants_of(incident.case_id):
+    video.move_case(tx, incident.case_id, point, now, by=actor.id)
+    standing = VideoGrant.objects.filter(case_id=incident.case_id, state__in=[state.value for state in OPEN_STATES])
+    if not standing.exists():
         ask_for_grants(tx, actor, incident, now)
+
+
+def reopen_video(tx: Session, actor: Actor, incident: Incident, reason: str, now: datetime) -> None:
+    """The case of a reopened incident is open again; what ended stays ended and is asked for anew."""
+    if not incident.case_id:
+        open_video(tx, actor, incident, now)
+        return
+    video.reopen_case(tx, system_actor(incident.authority_id), incident.case_id, reason, now)
+    point = point_of(incident)
+    if point is not None:
+        video.move_case(tx, incident.case_id, point, now, by=actor.id)
+        ask_for_grants(tx, system_actor(incident.authority_id), incident, now)
 
 
 def end_video(tx: Session, incident: Incident, reason: str, now: datetime) -> None:

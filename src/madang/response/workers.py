@@ -37,8 +37,9 @@ def register() -> None:
     handlers.subscribe(Subscriber(FOLLOWER, GRANT_TOPICS, _prepare, _deliver))
 
 
-def workers() -> list[ThreadWorker | LoopWorker]:
-    """Nothing of its own: timers and the relay do this room's work."""
+def workers(services: object) -> list[ThreadWorker | LoopWorker]:
+    """Nothing of its own: the journal's timers and relay do this room's work."""
+    del services
     return []
 
 

@@ -1,0 +1,4 @@
+"""What the linkage runs and registers."""
+
+
+def register() -> None: ...
