@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-MOST_CAMERAS = 999
+MOST_CAMERAS = 300
 """More at one site is a typing error."""
 UNUSUAL_CAMERAS = 30
 LONGEST_RETENTION_DAYS = 3_650

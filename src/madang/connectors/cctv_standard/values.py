@@ -39,7 +39,7 @@ def megapixels(text: str) -> float | None:
 @lru_cache(maxsize=8192)
 def day(text: str) -> date | None:
     """YYYY-MM-DD, YYYY-MM, YYYY, with - . / or 년월일, or packed YYYYMM(DD); what is not said is 1."""
-    match = _PACKED.match(text) if text[:6].isdigit() else _DATE.match(text)
+    match = _PACKED.match(text) or _DATE.match(text)
     if match is None:
         return None
     year, month, dom = (int(part) if part else 1 for part in match.groups())

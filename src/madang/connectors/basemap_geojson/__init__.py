@@ -1,0 +1,1 @@
+"""Roads, buildings, water, parks and labels of the base map as GeoJSON."""

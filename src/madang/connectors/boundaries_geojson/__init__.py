@@ -1,0 +1,1 @@
+"""Administrative boundaries (행정구역) as GeoJSON."""

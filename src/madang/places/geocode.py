@@ -1,0 +1,198 @@
+"""From what a caller or a file says to places it may mean, best first, each with how sure that is.
+
+Looked up: the exact number on its street, then its neighbours, then streets spelled alike, then the names of
+districts, buildings and labels. A wrong district lowers the score, it does not hide the place.
+"""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from madang.kernel.geometry import Point, distance_m
+from madang.places.address import Address, areas_conflict, areas_in, read, tidy
+from madang.places.boundaries import index_of
+from madang.places.layers import Layer, revisions
+from madang.places.models import AddressPoint, BaseFeature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+EXACT, SAME_MAIN, NEAR_NUMBER, STREET = 1.0, 0.9, 0.75, 0.6
+NAME, DISTRICT = 0.65, 0.4
+WRONG_DISTRICT = 0.75
+"""What a contradicted 시군구 or 읍·면·동 leaves of a score."""
+ALIKE = 0.8
+"""Two spellings less alike than this are different names (similarity of letters, 0 to 1)."""
+LEAST_SCORE = 0.15
+SAME_PLACE_M = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place a text may mean. `score` 1 is certain; `kind` is address, street, name or district."""
+
+    label: str
+    lon: float
+    lat: float
+    score: float
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    name: str
+    letters: str
+    point: Point
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    """The names of one city at one revision, ready for comparing."""
+
+    revision: tuple[int, ...]
+    streets: dict[str, str]
+    names: list[_Named]
+
+
+_vocabularies: dict[str, _Vocabulary] = {}
+_lock = threading.Lock()
+
+
+def candidates(authority: str, text: str, limit: int = 5) -> list[Candidate]:
+    """At most `limit` places of a city that a text may mean, best first; empty when nothing fits."""
+    address = read(text)
+    vocabulary = _vocabulary(authority)
+    found: list[Candidate] = []
+    if address is not None:
+        for street, likeness in _streets(address.street, vocabulary):
+            found += (
+                replace(candidate, score=candidate.score * likeness**2)
+                for candidate in _on_street(authority, replace(address, street=street))
+            )
+    found += _by_name(text, vocabulary)
+    asked = areas_in(text)
+    return _best((_in_district(authority, candidate, asked) for candidate in found), limit)
+
+
+def _on_street(authority: str, address: Address) -> Iterator[Candidate]:
+    points = AddressPoint.objects.filter(authority_id=authority, street=address.street, kind=address.kind.value)
+    if not address.main:
+        yield from _middle(address.street, list(points.values_list("lon", "lat")[:2000]))
+        return
+    near = list(
+        points.filter(main_number__range=(address.main - 40, address.main + 40)).values_list(
+            "address", "area", "main_number", "sub_number", "lon", "lat"
+        )[:2000]
+    )
+    near.sort(key=lambda row: (abs(row[2] - address.main), abs(row[3] - address.sub)))
+    for label, area, main, sub, lon, lat in near[:8]:
+        score = _score(address, main, sub)
+        if areas_conflict(address.areas, tuple(area.split())):
+            score *= WRONG_DISTRICT
+        shown = label if score > NEAR_NUMBER else f"{label} 부근"
+        yield Candidate(shown, lon, lat, score, "address")
+
+
+def _score(address: Address, main: int, sub: int) -> float:
+    if main == address.main:
+        return EXACT if sub == address.sub else SAME_MAIN
+    return max(0.3, NEAR_NUMBER - abs(main - address.main) / 100)
+
+
+def _middle(street: str, spots: list[tuple[float, float]]) -> Iterator[Candidate]:
+    if spots:
+        spots.sort()
+        lon, lat = spots[len(spots) // 2]
+        yield Candidate(street, lon, lat, STREET, "street")
+
+
+def _streets(street: str, vocabulary: _Vocabulary) -> list[tuple[str, float]]:
+    """The street itself, or when nobody knows it the few spelled most alike, with how alike they are."""
+    if street in vocabulary.streets:
+        return [(street, 1.0)]
+    from rapidfuzz import fuzz, process
+
+    alike = process.extract(_letters(street), vocabulary.streets, scorer=fuzz.ratio, limit=3, score_cutoff=ALIKE * 100)
+    return [(name, score / 100) for _, score, name in alike]
+
+
+def _by_name(text: str, vocabulary: _Vocabulary) -> Iterator[Candidate]:
+    """Places whose name is in the text ("시청 앞"), or is spelled much like it."""
+    from rapidfuzz import fuzz
+
+    plain = _letters(tidy(text).replace(" ", ""))
+    if len(plain) < 2:
+        return
+    for named in vocabulary.names:
+        top = DISTRICT if named.kind == "district" else NAME
+        if named.letters in plain:
+            yield Candidate(named.name, named.point.lon, named.point.lat, top, named.kind)
+        else:
+            likeness = fuzz.ratio(named.letters, plain, score_cutoff=ALIKE * 100) / 100
+            if likeness:
+                yield Candidate(named.name, named.point.lon, named.point.lat, top * likeness**2, named.kind)
+
+
+def _in_district(authority: str, candidate: Candidate, asked: tuple[str, ...]) -> Candidate:
+    """Lowers the score of a place that lies in another 읍·면·동 than the text says."""
+    if candidate.kind == "district" or not asked:
+        return candidate
+    index = index_of(authority)
+    named = index.names.intersection(asked)
+    district = index.district_of(Point(candidate.lon, candidate.lat)) if named else None
+    if district is None or district.name_ko in named:
+        return candidate
+    return replace(candidate, score=candidate.score * WRONG_DISTRICT)
+
+
+def _best(found: Iterable[Candidate], limit: int) -> list[Candidate]:
+    """The best of them, without the same place twice."""
+    kept: list[Candidate] = []
+    for candidate in sorted(found, key=lambda each: (-each.score, each.label)):
+        if len(kept) == limit or candidate.score < LEAST_SCORE:
+            break
+        if not any(_same_place(candidate, other) for other in kept):
+            kept.append(replace(candidate, score=round(candidate.score, 3)))
+    return kept
+
+
+def _same_place(a: Candidate, b: Candidate) -> bool:
+    return a.kind == b.kind and distance_m(Point(a.lon, a.lat), Point(b.lon, b.lat)) < SAME_PLACE_M
+
+
+def _letters(text: str) -> str:
+    """Hangul as its letters, so that one wrong vowel is one wrong letter and not a wrong syllable."""
+    return unicodedata.normalize("NFD", text).casefold()
+
+
+def _vocabulary(authority: str) -> _Vocabulary:
+    revision = tuple(revisions(authority)[layer] for layer in Layer)
+    known = _vocabularies.get(authority)
+    if known is not None and known.revision == revision:
+        return known
+    streets = AddressPoint.objects.filter(authority_id=authority).values_list("street", flat=True).distinct()
+    fresh = _Vocabulary(revision, {name: _letters(name) for name in streets}, _names(authority))
+    with _lock:
+        _vocabularies[authority] = fresh
+    return fresh
+
+
+def _names(authority: str) -> list[_Named]:
+    features = BaseFeature.objects.filter(authority_id=authority).exclude(name="").exclude(kind="road")
+    rows = features.values_list("name", "west", "south", "east", "north")
+    found = [
+        _named(name, Point((west + east) / 2, (south + north) / 2), "name") for name, west, south, east, north in rows
+    ]
+    index = index_of(authority)
+    districts = (
+        [_named(district.name_ko, point, "district") for district, point in index.centres()] if len(index) else []
+    )
+    return [named for named in (*found, *districts) if len(named.name) >= 2]
+
+
+def _named(name: str, point: Point, kind: str) -> _Named:
+    return _Named(name, _letters(name.replace(" ", "")), point, kind)
