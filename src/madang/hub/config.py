@@ -1,0 +1,51 @@
+"""What can be set about the hub."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ReadingMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a simple reading becomes an entity fragment at the batch door.
+
+    `id` is a template over the reading's fields (`urn:ngsi-ld:AirQualityObserved:{station}`); `attributes` maps a
+    field to an attribute name; fields it does not name are left out, `unit_codes` maps a field to its UN/CEFACT code.
+    """
+
+    type: str
+    id: str
+    attributes: dict[str, str]
+    observed_at: str = "observedAt"
+    unit_codes: dict[str, str] = {}
+
+
+class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The `[hub]` section. Sizes in bytes unless the name says otherwise, durations in seconds."""
+
+    store: str = "var/hub.sqlite3"
+    indexed_attributes: tuple[str, ...] = ()
+    """Attributes whose value gets an expression index, by core name (default-context attributes by short name)."""
+    max_body: int = 10_000_000
+    max_entity: int = 1_000_000
+    max_batch: int = 5_000
+    max_depth: int = 64
+    default_limit: int = 20
+    max_limit: int = 1_000
+    query_timeout_s: float = 10.0
+    cache_bytes: int = 32_000_000
+    group_max: int = 512
+    """At most this many waiting writes share one commit."""
+    feed_keep_days: int = 30
+    """Changes older than this leave the feed and its history."""
+    rejects_kept: int = 10_000
+    stale_after_s: float = 600.0
+    """A feed silent for longer is shown as stale unless `feed_stale_after_s` names it."""
+    feed_stale_after_s: dict[str, float] = {}
+    context_files: dict[str, str] = {}
+    """Address of a JSON-LD context → a local file that answers for it."""
+    context_timeout_s: float = 2.0
+    context_keep_s: float = 86_400.0
+    outward_allow: tuple[str, ...] = ()
+    """Hosts or networks (`host`, `10.1.0.0/16`) that may be called although their addresses are private."""
+    readings: dict[str, ReadingMap] = {}
+    """Named mappings for simple readings at `/ingest/v1/batch?map=NAME`."""

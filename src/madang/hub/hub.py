@@ -1,0 +1,224 @@
+"""The hub as the rest of the platform uses it: entities in, entities and changes out, bad input kept aside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from madang.hub import changes as change
+from madang.hub.changes import Mutation, Op, Stored
+from madang.hub.config import HubConfig
+from madang.hub.context import CORE_CONTEXT
+from madang.hub.context_source import ContextSource
+from madang.hub.entity import VALUE_MEMBER, Entity, Json, read_entity
+from madang.hub.errors import NgsiLdError
+from madang.hub.feed import FeedChange
+from madang.hub.query import Query
+from madang.hub.sqlite_store import SqliteStore
+from madang.hub.store import Feed, Page, RejectSummary, Store, WriteTx
+from madang.kernel.clock import Clock, system_clock
+
+T = TypeVar("T")
+_HOUSEKEEPING_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """Why one item of a batch was not taken. `entity_id` is empty where it could not be told."""
+
+    entity_id: str
+    error: NgsiLdError
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What became of a batch, item by item; every id stands in the order it came."""
+
+    created: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    errors: tuple[ItemError, ...] = ()
+
+    @property
+    def success(self) -> tuple[str, ...]:
+        """The ids taken, each once."""
+        return tuple(dict.fromkeys((*self.created, *self.updated)))
+
+
+class Hub:
+    """One broker. Tenants are authority codes; their letter case does not matter."""
+
+    def __init__(self, config: HubConfig, clock: Clock, store: Store) -> None:
+        self.config = config
+        self.contexts = ContextSource(config)
+        self.store = store
+        self._clock = clock
+        self._housekeeping: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, config: HubConfig | None = None, clock: Clock = system_clock) -> Hub:
+        """Opens the store named in the configuration, upgrading an older one; raises `StoreRefused`."""
+        config = config or HubConfig()
+        hub = cls(config, clock, await SqliteStore.open(Path(config.store), config, clock))
+        hub._housekeeping = asyncio.get_running_loop().create_task(hub._keep_house())
+        return hub
+
+    async def close(self) -> None:
+        """Finishes waiting writes and closes the store."""
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        await self.store.close()
+
+    async def _keep_house(self) -> None:
+        while True:
+            await self.trim()
+            await asyncio.sleep(_HOUSEKEEPING_S)
+
+    async def trim(self) -> int:
+        """Drops changes older than configured; how many went."""
+        return await self.store.trim(self._clock() - timedelta(days=self.config.feed_keep_days))
+
+    # Entities.
+
+    async def upsert(
+        self,
+        tenant: str,
+        entities: Iterable[Mapping[str, Json]],
+        *,
+        source: str,
+        versions: Mapping[str, int] | None = None,
+    ) -> BatchResult:
+        """Creates entities or overwrites the attributes given (clause 5.6.8, options=update).
+
+        Entities are normalized, concise or simplified; names are core names unless an entity brings its `@context`.
+        With `versions` (entity id → number) an entity already held in that version or a later one is left alone, so a
+        mirror can be sent again in any order.
+        """
+        held = versions or {}
+        read, errors = await self._read(entities)
+        mutations = [change.upsert(entity, source_version=held.get(entity.id)) for entity in read]
+        result = await self.write(tenant, mutations, source)
+        return BatchResult(result.created, result.updated, (*errors, *result.errors))
+
+    async def ingest(self, tenant: str, fragments: Iterable[Mapping[str, Json]], *, source: str) -> BatchResult:
+        """Takes readings: entity fragments with id and type. Bad ones are kept aside under `source` and counted.
+
+        A reading observed before the one that stands goes to history and leaves the state alone.
+        """
+        raws = list(fragments)
+        read, errors = await self._read(raws)
+        refused = [(one, raws[index]) for index, one in zip(self._bad_places(errors), errors, strict=True)]
+        mutations = [change.ingest(entity) for entity in read]
+
+        def work(tx: WriteTx) -> BatchResult:
+            result = _applied(tx, tenant.lower(), mutations, source)
+            tx.heard(tenant.lower(), source, len(result.created) + len(result.updated))
+            for one, raw in refused:
+                tx.reject(tenant.lower(), source, one.error.detail, _shown(raw))
+            return result
+
+        result = await self.store.write(work)
+        return BatchResult(result.created, result.updated, (*(one for one, _ in refused), *result.errors))
+
+    @staticmethod
+    def _bad_places(errors: Iterable[_Bad]) -> list[int]:
+        return [one.place for one in errors]
+
+    async def _read(self, entities: Iterable[Mapping[str, Json]]) -> tuple[list[Entity], list[_Bad]]:
+        read: list[Entity] = []
+        errors: list[_Bad] = []
+        for place, raw in enumerate(entities):
+            try:
+                names = await self.contexts.get(raw["@context"]) if "@context" in raw else CORE_CONTEXT
+                simplified = not any(_is_reified(value) for value in raw.values())
+                entity = read_entity(raw, names, simplified=simplified, max_depth=self.config.max_depth)
+                change.encode(entity.attributes, entity.id)
+                read.append(entity)
+            except NgsiLdError as error:
+                errors.append(_Bad(str(raw.get("id", ""))[:200], error, place))
+        return read, errors
+
+    async def write(self, tenant: str, mutations: list[Mutation], source: str) -> BatchResult:
+        """Applies mutations in order in one commit; each stands or fails by itself."""
+        return await self.store.write(lambda tx: _applied(tx, tenant.lower(), mutations, source))
+
+    async def retrieve(self, tenant: str, entity_id: str) -> Stored | None:
+        """One entity; `.document()` is its normalized form with core names."""
+        return self.store.retrieve(tenant.lower(), entity_id)
+
+    async def query(self, tenant: str, query: Query, *, types: Collection[str] | None = None) -> Page:
+        """A page of entities (`query.parse_query` makes a `Query` of parameters)."""
+        return await self.store.query(tenant.lower(), query, types=types)
+
+    # The feed.
+
+    async def changes(self, tenant: str, cursor: str | None, limit: int = 500) -> tuple[list[FeedChange], str]:
+        """Changes after `cursor` (None: the oldest kept) in commit order, and the cursor to go on from.
+
+        Raises `CursorLost` when the feed cannot resume there: read everything afresh, then go on from
+        `latest_cursor` taken before.
+        """
+        return await self.store.changes(tenant.lower(), cursor, limit)
+
+    def latest_cursor(self, tenant: str) -> str:
+        """A cursor for what comes after now."""
+        return self.store.latest_cursor(tenant.lower())
+
+    # Sources and what could not be taken.
+
+    async def feeds(self, tenant: str) -> list[Feed]:
+        """Each source of readings: when it was last heard, how much came, how much was bad."""
+        return await self.store.feeds(tenant.lower())
+
+    async def reject(self, tenant: str, source: str, reason: str, raw: bytes) -> None:
+        """Keeps a bad input aside, with its reason, where a person sees it."""
+        await self.store.write(lambda tx: tx.reject(tenant.lower(), source, reason, raw))
+
+    async def reject_summary(self, tenant: str) -> RejectSummary:
+        """How many inputs were kept aside, and the latest of them."""
+        return await self.store.reject_summary(tenant.lower())
+
+    async def backup(self, path: Path) -> None:
+        """Writes a consistent copy of the store while it is in use; `path` must not exist."""
+        await self.store.backup(path)
+
+    def now(self) -> datetime:
+        """The hub's clock."""
+        return self._clock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad(ItemError):
+    place: int = 0
+
+
+def _is_reified(value: Json) -> bool:
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, dict) and first.get("type") in VALUE_MEMBER
+
+
+def _applied(tx: WriteTx, tenant: str, mutations: Iterable[Mutation], source: str) -> BatchResult:
+    created: list[str] = []
+    updated: list[str] = []
+    errors: list[ItemError] = []
+    for mutation in mutations:
+        outcome = tx.apply(tenant, mutation, source)
+        if isinstance(outcome, NgsiLdError):
+            errors.append(ItemError(mutation.entity_id, outcome))
+        elif outcome.op is Op.CREATED:
+            created.append(mutation.entity_id)
+        else:
+            updated.append(mutation.entity_id)
+    return BatchResult(tuple(created), tuple(updated), tuple(errors))
+
+
+def _shown(raw: Any) -> bytes:  # Any: whatever JSON came in
+    try:
+        return orjson.dumps(raw)
+    except TypeError:
+        return repr(raw).encode(errors="replace")

@@ -1,0 +1,95 @@
+"""Calls outward, only to where they may go: never to a private address unless it is configured (DESIGN, law 7)."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Collection
+from urllib.parse import urljoin, urlsplit
+
+from madang.kernel.errors import ForbiddenError, UnavailableError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_REDIRECTS = 3
+
+
+class Outward:
+    """An allow-list: public addresses, and hosts or networks named in the configuration."""
+
+    def __init__(self, allowed: Collection[str] = ()) -> None:
+        self._hosts: set[str] = set()
+        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        for one in allowed:
+            try:
+                self._networks.append(ipaddress.ip_network(one, strict=False))
+            except ValueError:
+                self._hosts.add(one.lower())
+
+    def allows(self, host: str, address: Address) -> bool:
+        """Whether a host that resolves to `address` may be called."""
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if host.lower() in self._hosts or any(address in network for network in self._networks):
+            return True
+        return address.is_global and not address.is_multicast
+
+    async def resolve(self, url: str) -> tuple[str, str]:
+        """The host of a URL and one address of it that may be called; raises `ForbiddenError`, `UnavailableError`.
+
+        Whoever calls must connect to that very address: a name can resolve differently a moment later.
+        """
+        parts = urlsplit(url)
+        host = parts.hostname
+        if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+            raise ForbiddenError(f"{url[:200]} is not an address that may be called", where="url")
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise UnavailableError(f"The host {host[:200]} cannot be found", where="url") from None
+        addresses = [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]
+        if not addresses or not all(self.allows(host, one) for one in addresses):
+            raise ForbiddenError(
+                f"{host} is at a private address", where="url", hint="Name it in hub.outward_allow if this is meant"
+            )
+        return host, str(addresses[0])
+
+    async def fetch(self, url: str, *, timeout_s: float, max_bytes: int, accept: str) -> bytes:
+        """The body behind a URL; every redirect is judged anew. Raises `ForbiddenError` or `UnavailableError`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                for _ in range(_REDIRECTS + 1):
+                    body, url = await self._get(url, max_bytes, accept)
+                    if body is not None:
+                        return body
+        except TimeoutError:
+            raise UnavailableError(f"{url} did not answer within {timeout_s:g} s", where="url") from None
+        raise UnavailableError(f"{url} redirects more than {_REDIRECTS} times", where="url")
+
+    async def _get(self, url: str, max_bytes: int, accept: str) -> tuple[bytes | None, str]:
+        import httpx  # lazily: most contexts are built in or already compiled
+
+        host, address = await self.resolve(url)
+        target = httpx.URL(url).copy_with(host=address)
+        headers = {"Host": httpx.URL(url).netloc.decode(), "Accept": accept}
+        try:
+            async with (
+                httpx.AsyncClient(trust_env=False) as client,
+                client.stream("GET", target, headers=headers, extensions={"sni_hostname": host}) as answer,
+            ):
+                if answer.is_redirect:
+                    return None, urljoin(url, answer.headers.get("location", ""))
+                if answer.status_code != 200:
+                    raise UnavailableError(f"{url} answered {answer.status_code}", where="url")
+                return await _read(answer.aiter_bytes(), max_bytes, url), url
+        except httpx.HTTPError as error:
+            raise UnavailableError(f"{url} cannot be read: {type(error).__name__}", where="url") from None
+
+
+async def _read(chunks: object, max_bytes: int, url: str) -> bytes:
+    body = bytearray()
+    async for chunk in chunks:  # type: ignore[attr-defined] # httpx's async iterator, imported lazily
+        body += chunk
+        if len(body) > max_bytes:
+            raise UnavailableError(f"{url} sends more than {max_bytes} bytes", where="url")
+    return bytes(body)

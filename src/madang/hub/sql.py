@@ -1,0 +1,326 @@
+"""Syntax trees → SQL for SQLite's JSONB documents. Pure. Every name and value is bound, none is written into the text;
+only attributes declared in the configuration appear as literals, because an expression index needs the very same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from madang.hub.entity import Json, Shape
+from madang.hub.geo import Box, matcher, search_box
+from madang.hub.names import check_name
+from madang.hub.query import (
+    All,
+    AnyOf,
+    Compare,
+    Condition,
+    Exists,
+    Kind,
+    Literal,
+    Operator,
+    Path,
+    Query,
+    Range,
+    TypeAll,
+    TypeName,
+    TypeSelection,
+)
+
+Value = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL and what its question marks stand for, in order."""
+
+    text: str
+    values: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """How to find a query's entities: `source` (FROM), `where`, `order`, and a test for geometries."""
+
+    source: str
+    where: Sql
+    order: str
+    related: Callable[[Json], bool] | None = None
+    cheaper: Select | None = None
+    """The same by an attribute's index; to be used when `probe` counts few."""
+    probe: Sql | None = None
+
+
+class Catalog(Protocol):
+    """What the store knows of one tenant's types and attributes."""
+
+    tenant: int
+    kinds: Mapping[str, int]
+    shapes: Mapping[str, int]
+    indexed: Collection[str]
+
+
+NEVER = Sql("0")
+
+
+def joined(parts: Sequence[Sql], word: str) -> Sql:
+    """Pieces joined by AND or OR; alone, the piece itself."""
+    if len(parts) == 1:
+        return parts[0]
+    text = f" {word} ".join(f"({part.text})" for part in parts)
+    return Sql(text, tuple(value for part in parts for value in part.values))
+
+
+def index_expression(attribute: str) -> str:
+    """The expression that a declared attribute's index is on."""
+    check_name(attribute)
+    escaped = attribute.replace("'", "''")
+    return f"""(doc ->> '$."{escaped}".value')"""
+
+
+def build(query: Query, catalog: Catalog, kinds_allowed: Collection[int] | None = None) -> Select | None:
+    """The selection, or None when nothing can match (an unknown type). `kinds_allowed` bounds what the asker may see."""
+    conditions = [Sql("e.tenant = ?", (catalog.tenant,)), Sql("e.body IS NOT NULL")]
+    types = None if query.types is None else _types(query.types, catalog)
+    if types == NEVER:
+        return None
+    if kinds_allowed is not None:
+        conditions.append(_within_kinds(kinds_allowed))
+    if query.ids:
+        conditions.append(_any_of("e.id", query.ids))
+    if query.id_pattern:
+        conditions.append(Sql("matches(?, e.id)", (query.id_pattern,)))
+    if query.attrs:
+        conditions.append(joined([Sql("json_type(e.doc, ?) IS NOT NULL", (_path(a),)) for a in query.attrs], "OR"))
+    if query.scope:
+        conditions.append(Sql("scoped(?, e.doc ->> '$.scope')", (query.scope,)))
+    if query.q is not None:
+        conditions.append(_condition(query.q, catalog))
+    return _with_source(query, catalog, conditions, types)
+
+
+def _with_source(query: Query, catalog: Catalog, conditions: list[Sql], types: Sql | None) -> Select:
+    of_type = [types] if types is not None else []
+    if query.geo is not None:
+        related = matcher(query.geo)
+        spatial = _spatial(query.geo.attribute, search_box(query.geo))
+        source = "place p CROSS JOIN entity e ON e.key = p.key"
+        return Select(source, joined([*spatial, *conditions, *of_type], "AND"), "e.key", related)
+    if isinstance(query.types, TypeName) and not query.ids:
+        kind = Sql("k.kind = ?", (catalog.kinds[query.types.name],))
+        where = joined([kind, *conditions], "AND")
+        plain = Select("entity_kind k CROSS JOIN entity e ON e.key = k.key", where, "k.key")
+    else:
+        plain = Select("entity e", joined([*conditions, *of_type], "AND"), "e.key")
+    return _by_index(query, catalog, plain, joined([*conditions, *of_type], "AND"))
+
+
+def _by_index(query: Query, catalog: Catalog, plain: Select, where: Sql) -> Select:
+    """Adds the way over a declared attribute's index, when a comparison that must hold allows it."""
+    parts = query.q.parts if isinstance(query.q, All) else (query.q,)
+    for part in parts:
+        if isinstance(part, Compare) and (found := _index_range(part, catalog)) is not None:
+            name, bounds = found
+            source = f'entity e INDEXED BY "{index_name(name)}"'
+            probe_where = joined([Sql("e.tenant = ?", (catalog.tenant,)), bounds], "AND")
+            probe = Sql(f"SELECT 1 FROM {source} WHERE {probe_where.text}", probe_where.values)  # noqa: S608 -- bound
+            cheaper = Select(source, joined([bounds, where], "AND"), "e.key")
+            return Select(plain.source, plain.where, plain.order, None, cheaper, probe)
+    return plain
+
+
+def index_name(attribute: str) -> str:
+    """The name of a declared attribute's index."""
+    return f"entity_by_{attribute}"
+
+
+_RANGED = frozenset({Operator.EQUAL, Operator.LESS, Operator.LESS_EQUAL, Operator.GREATER, Operator.GREATER_EQUAL})
+
+
+def _index_range(part: Compare, catalog: Catalog) -> tuple[str, Sql] | None:
+    name, shape = part.path.attribute, catalog.shapes.get(part.path.attribute, 0)
+    plain = name in catalog.indexed and not part.path.subs and not part.path.members
+    if not plain or shape != Shape.PROPERTY or part.operator not in _RANGED or len(part.values) != 1:
+        return None
+    value = part.values[0]
+    expression = index_expression(name).replace("(doc", "(e.doc", 1)
+    if isinstance(value, Range):
+        if value.low.kind is Kind.NUMBER:
+            held = f"{expression} IS NOT NULL AND {expression} BETWEEN ? AND ?"
+            return name, Sql(held, (value.low.value, value.high.value))
+        return None
+    if value.kind not in (Kind.NUMBER, Kind.TEXT):
+        return None
+    operator = "=" if part.operator is Operator.EQUAL else part.operator.value
+    return name, Sql(f"{expression} IS NOT NULL AND {expression} {operator} ?", (value.value,))
+
+
+def _spatial(attribute: str, box: Box | None) -> list[Sql]:
+    parts = [Sql("p.attribute = ?", (attribute,))]
+    if box is not None:
+        west, south, east, north = box
+        inside = "p.max_lon >= ? AND p.min_lon <= ? AND p.max_lat >= ? AND p.min_lat <= ?"
+        parts.insert(0, Sql(inside, (west, east, south, north)))
+    exact = "related(p.lon, p.lat, CASE WHEN p.lon IS NULL THEN p.geometry END)"
+    return [*parts, Sql(exact)]
+
+
+def _any_of(column: str, values: Sequence[str]) -> Sql:
+    return Sql(f"{column} IN ({', '.join('?' * len(values))})", tuple(values))
+
+
+def _within_kinds(kinds: Collection[int]) -> Sql:
+    if not kinds:
+        return NEVER
+    marks = ", ".join("?" * len(kinds))
+    inner = f"SELECT 1 FROM entity_kind a WHERE a.key = e.key AND a.kind IN ({marks})"  # noqa: S608 -- question marks
+    return Sql(f"EXISTS ({inner})", tuple(kinds))
+
+
+def _types(selection: TypeSelection, catalog: Catalog) -> Sql:
+    if isinstance(selection, TypeName):
+        kind = catalog.kinds.get(selection.name)
+        return NEVER if kind is None else _within_kinds((kind,))
+    parts = [_types(part, catalog) for part in selection.parts]
+    if isinstance(selection, TypeAll):
+        return NEVER if NEVER in parts else joined(parts, "AND")
+    possible = [part for part in parts if part != NEVER]
+    return joined(possible, "OR") if possible else NEVER
+
+
+def _condition(condition: Condition, catalog: Catalog) -> Sql:
+    if isinstance(condition, (All, AnyOf)):
+        word = "AND" if isinstance(condition, All) else "OR"
+        return joined([_condition(part, catalog) for part in condition.parts], word)
+    path = condition.path
+    if path.attribute in _ENTITY_STAMPS and not path.subs:
+        return _stamp(condition, Sql(_ENTITY_STAMPS[path.attribute]))
+    shape = catalog.shapes.get(path.attribute, 0)
+    if not shape:
+        return NEVER
+    if path.subs[:1] in _ATTRIBUTE_STAMPS:
+        position, column = _ATTRIBUTE_STAMPS[path.subs[:1]]
+        stamp_path = f"{_path(path.attribute)}[{position}]"
+        return _stamp(condition, Sql(f"COALESCE(e.stamps ->> ?, e.{column})", (stamp_path,)))
+    base = _path(path.attribute)
+    alone = _instance(condition, shape, "e.doc", base)
+    if not shape & Shape.MULTI:
+        return alone
+    one_of = _instance(condition, shape, "i.value", "$")
+    several = "json_type(e.doc, ?) = 'array' AND EXISTS (SELECT 1 FROM json_each(e.doc, ?) i WHERE "
+    return joined([alone, Sql(f"{several}{one_of.text})", (base, base, *one_of.values))], "OR")
+
+
+_ENTITY_STAMPS = {"createdAt": "e.created_ms", "modifiedAt": "e.modified_ms"}
+_ATTRIBUTE_STAMPS: dict[tuple[str, ...], tuple[int, str]] = {
+    ("createdAt",): (0, "created_ms"),
+    ("modifiedAt",): (1, "created_ms"),
+}
+_METADATA = frozenset({"observedAt", "unitCode", "datasetId", "objectType", "valueType", "expiresAt"})
+
+
+def _path(*names: str) -> str:
+    """A JSON path; names hold no double quote (`names.check_name`)."""
+    return "$" + "".join(f'."{name}"' for name in names)
+
+
+def _stamp(condition: Exists | Compare, clock: Sql) -> Sql:
+    if isinstance(condition, Exists):
+        return Sql("1")
+    parts = []
+    for value in condition.values:
+        low, high = (value.low, value.high) if isinstance(value, Range) else (value, value)
+        moment = "CAST(round(unixepoch(?, 'subsec') * 1000) AS INTEGER)"
+        if condition.operator in (Operator.EQUAL, Operator.UNEQUAL):
+            text, values = f"{clock.text} BETWEEN {moment} AND {moment}", (*clock.values, low.value, high.value)
+        else:
+            text, values = f"{clock.text} {condition.operator.value} {moment}", (*clock.values, low.value)
+        parts.append(Sql(text, values))
+    either = joined(parts, "OR")
+    return Sql(f"NOT ({either.text})", either.values) if condition.operator is Operator.UNEQUAL else either
+
+
+def _instance(condition: Exists | Compare, shape: int, document: str, base: str) -> Sql:
+    """The condition on one attribute instance that lies at `base` of `document`."""
+    if isinstance(condition, Exists):
+        leaf = base + _path(*condition.path.subs)[1:]
+        if not condition.path.members:
+            return Sql(f"json_type({document}, ?) IS NOT NULL", (leaf,))
+    leaves = _leaves(condition.path, shape, base)
+    if isinstance(condition, Exists):
+        return joined([Sql(f"json_type({document}, ?) IS NOT NULL", (leaf,)) for leaf in leaves], "OR")
+    return joined([_compare(condition, document, leaf, bool(shape & _LISTED)) for leaf in leaves], "OR")
+
+
+_LISTED = Shape.ARRAY | Shape.LIST
+_MEMBERS = (
+    (Shape.PROPERTY, "value"),
+    (Shape.RELATIONSHIP, "object"),
+    (Shape.VOCAB, "vocab"),
+    (Shape.LIST, "valueList"),
+    (Shape.JSON, "json"),
+    (Shape.LANGUAGE, "languageMap"),
+    (Shape.GEO, "value"),
+)
+
+
+def _leaves(path: Path, shape: int, base: str) -> list[str]:
+    """Where the value a path speaks of can lie."""
+    inner = "".join(f'."{name}"' for name in path.members)
+    if path.subs:
+        base += "".join(f'."{name}"' for name in path.subs)
+        if path.subs[-1] in _METADATA:
+            return [base]
+        return [f"{base}.{member}{inner}" for member in ("value", "object", "languageMap", "vocab")]
+    found = [f"{base}.{member}{inner}" for bit, member in _MEMBERS if shape & bit]
+    if shape & Shape.PROPERTY and not inner:
+        found.append(f'{base}.value."@value"')
+    return list(dict.fromkeys(found))
+
+
+def _compare(condition: Compare, document: str, leaf: str, listed: bool) -> Sql:
+    negated = condition.operator in (Operator.UNEQUAL, Operator.MATCHES_NOT)
+    tests = [_test(condition.operator, value, document, leaf, listed) for value in condition.values]
+    either = joined(tests, "OR")
+    if not negated:
+        return either
+    return Sql(f"json_type({document}, ?) IS NOT NULL AND NOT ({either.text})", (leaf, *either.values))
+
+
+def _test(operator: Operator, value: Literal | Range, document: str, leaf: str, listed: bool) -> Sql:
+    kind = value.low.kind if isinstance(value, Range) else value.kind
+    types = _JSON_TYPES[kind]
+    if kind is Kind.BOOLEAN and isinstance(value, Literal):
+        types = f"('{'true' if value.value else 'false'}')"
+    alone = _bounded(operator, value, kind, Sql(f"{document} ->> ?", (leaf,)))
+    plain = Sql(f"json_type({document}, ?) IN {types} AND {alone.text}", (leaf, *alone.values))
+    if not listed:
+        return plain
+    inner = _bounded(operator, value, kind, Sql("v.value"))
+    each = f"EXISTS (SELECT 1 FROM json_each({document}, ?) v WHERE v.type IN {types} AND {inner.text})"  # noqa: S608
+    return joined([plain, Sql(f"json_type({document}, ?) = 'array' AND {each}", (leaf, leaf, *inner.values))], "OR")
+
+
+_JSON_TYPES = {
+    Kind.NUMBER: "('integer', 'real')",
+    Kind.TEXT: "('text')",
+    Kind.INSTANT: "('text')",
+    Kind.BOOLEAN: "('true', 'false')",
+}
+
+
+def _bounded(operator: Operator, value: Literal | Range, kind: Kind, found: Sql) -> Sql:
+    """`found` against a literal or range; negation is the caller's."""
+    if operator in (Operator.MATCHES, Operator.MATCHES_NOT):
+        assert isinstance(value, Literal)
+        return Sql(f"matches(?, {found.text})", (value.value, *found.values))
+    if kind is Kind.BOOLEAN:
+        return Sql("1")
+    mark = "?"
+    if kind is Kind.INSTANT:
+        found, mark = Sql(f"unixepoch({found.text}, 'subsec')", found.values), "unixepoch(?, 'subsec')"
+    if isinstance(value, Range):
+        return Sql(f"({found.text}) BETWEEN {mark} AND {mark}", (*found.values, value.low.value, value.high.value))
+    sign = "=" if operator in (Operator.EQUAL, Operator.UNEQUAL) else operator.value
+    return Sql(f"({found.text}) {sign} {mark}", (*found.values, value.value))

@@ -1,0 +1,289 @@
+"""One group of writes: entities held in memory until the group's end, then written together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import apsw
+import orjson
+
+from madang.hub.changes import Effect, Mutation, Op, Outcome, Stored
+from madang.hub.entity import MAX_GEOMETRIES, Json
+from madang.hub.errors import BadRequestData, NgsiLdError
+from madang.hub.geo import box_of
+from madang.hub.sqlite_schema import CHANGE_BITS
+from madang.journal.apsw_session import ApswSession
+
+COLUMNS = "e.key, e.id, e.types, e.body, e.stamps, e.created_ms, e.modified_ms, e.version, e.source_version, e.spots"
+_LOAD = f"SELECT {COLUMNS} FROM entity e WHERE e.tenant = ? AND e.id = ?"  # noqa: S608 -- constants
+_INSERT = (
+    "INSERT INTO entity (key, tenant, id, types, created_ms, modified_ms, version, source_version, spots, stamps,"
+    " body, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?))"
+)
+_UPDATE = (
+    "UPDATE entity SET types = ?, created_ms = ?, modified_ms = ?, version = ?, source_version = ?, spots = ?,"
+    " stamps = ?, body = ?, doc = jsonb(?) WHERE key = ?"
+)
+_SOURCE = (
+    "INSERT INTO source VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, name) DO UPDATE SET last_ms = excluded.last_ms,"
+    " readings = readings + excluded.readings, rejects = rejects + excluded.rejects"
+)
+_CHANGE = "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)"
+_PLACE = "INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_KIND = "INSERT INTO entity_kind VALUES (?, ?)"
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_REJECT_BYTES = 4_096
+
+
+def ms_of(moment: datetime) -> int:
+    """Milliseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def moment_of(ms: int) -> datetime:
+    """The instant of milliseconds since 1970."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def stored_of(row: tuple[Any, ...]) -> Stored:  # Any: column values
+    """An entity from a row of `COLUMNS`; a deleted one has an empty body."""
+    return Stored(
+        row[0],
+        row[1],
+        tuple(row[2].split("\n")),
+        row[3] or b"",
+        orjson.loads(row[4]) if row[4] else {},
+        row[5],
+        row[6],
+        row[7],
+        row[8],
+        row[9],
+    )
+
+
+@dataclass(slots=True)
+class TenantCatalog:
+    """What is known of one tenant, kept in memory: the writer is the only one who changes it."""
+
+    tenant: int
+    code: str
+    indexed: Collection[str]
+    kinds: dict[str, int] = field(default_factory=dict)
+    shapes: dict[str, int] = field(default_factory=dict)
+    position: int = 0
+
+
+class GroupStore(Protocol):
+    """What a group needs of its store."""
+
+    writer: apsw.Connection
+
+    def catalog(self, tenant: str) -> TenantCatalog | None: ...
+
+    def make_tenant(self, tenant: str) -> TenantCatalog: ...
+
+    def next_key(self) -> int: ...
+
+    def cached(self, tenant: str, entity_id: str) -> Stored | None: ...
+
+
+class _Slot:
+    """An entity the group works on. `base` is what the file holds, `row` what it will; deleted means an empty body."""
+
+    __slots__ = ("base", "catalog", "geometries", "row")
+
+    def __init__(self, catalog: TenantCatalog, base: Stored | None) -> None:
+        self.catalog = catalog
+        self.base = base
+        self.row = base
+        self.geometries: list[tuple[str, Json]] | None = None
+
+
+class Group:
+    """The transaction of one group of writes, seen by each unit of work as its `WriteTx`."""
+
+    def __init__(self, store: GroupStore, at: datetime, at_ms: int, rejects_kept: int) -> None:
+        self.at = at
+        self.at_ms = at_ms
+        self.session = ApswSession(store.writer)
+        self._store = store
+        self._run = store.writer.execute
+        self._rejects_kept = rejects_kept
+        self._slots: dict[tuple[str, str], _Slot] = {}
+        self._changes: list[tuple[int, int, int, int, str, bytes]] = []
+        self._sources: dict[tuple[int, str], list[int]] = {}
+        self._rejecting: set[int] = set()
+
+    def apply(self, tenant: str, mutation: Mutation, source: str = "") -> Outcome:
+        """Applies a mutation to the state the group has reached."""
+        slot = self._slots.get((tenant, mutation.entity_id)) or self._load(tenant, mutation.entity_id)
+        row = slot.row
+        outcome = mutation.change(row if row is not None and row.body else None, self.at_ms)
+        if isinstance(outcome, NgsiLdError) or not outcome.changed:
+            return outcome
+        if outcome.geometries is not None and len(outcome.geometries) > MAX_GEOMETRIES:
+            return BadRequestData(f"An entity has at most {MAX_GEOMETRIES} geometries", where=mutation.entity_id)
+        catalog = slot.catalog
+        for name, shape in mutation.shapes.items():
+            known = catalog.shapes.get(name, 0)
+            if known | shape != known:
+                self._note_shape(catalog, name, known | shape)
+        if row is None or outcome.op is not Op.LATE:
+            slot.row = row = self._next_row(slot, mutation.entity_id, outcome)
+        catalog.position += 1
+        seq = catalog.tenant << CHANGE_BITS | catalog.position
+        self._changes.append((seq, row.key, int(outcome.op), self.at_ms, source, outcome.changed))
+        return outcome
+
+    def _load(self, tenant: str, entity_id: str) -> _Slot:
+        catalog = self._store.catalog(tenant) or self._store.make_tenant(tenant)
+        base = self._store.cached(tenant, entity_id)
+        if base is None:
+            found = self._run(_LOAD, (catalog.tenant, entity_id)).fetchone()
+            base = stored_of(found) if found is not None else None
+        slot = _Slot(catalog, base)
+        self._slots[tenant, entity_id] = slot
+        return slot
+
+    def _next_row(self, slot: _Slot, entity_id: str, effect: Effect) -> Stored:
+        row, at_ms = slot.row, self.at_ms
+        if effect.geometries is not None:
+            slot.geometries = effect.geometries
+        alive = row is not None and row.body
+        return Stored(
+            row.key if row is not None else self._store.next_key(),
+            entity_id,
+            effect.types,
+            effect.body or b"",
+            effect.stamps,
+            row.created_ms if row is not None and alive else at_ms,
+            at_ms,
+            row.version + 1 if row is not None else 1,
+            effect.source_version,
+            len(effect.geometries) if effect.geometries is not None else (row.spots if row is not None else 0),
+        )
+
+    def _note_shape(self, catalog: TenantCatalog, name: str, shape: int) -> None:
+        catalog.shapes[name] = shape
+        sql = "INSERT INTO attribute VALUES (?, ?, ?) ON CONFLICT (tenant, name) DO UPDATE SET shape = excluded.shape"
+        self._run(sql, (catalog.tenant, name, shape))
+
+    def _kind(self, catalog: TenantCatalog, name: str) -> int:
+        kind = catalog.kinds.get(name)
+        if kind is None:
+            sql = "INSERT INTO kind (tenant, name) VALUES (?, ?) RETURNING id"
+            kind = int(self._run(sql, (catalog.tenant, name)).fetchall()[0][0])
+            catalog.kinds[name] = kind
+        return kind
+
+    def heard(self, tenant: str, source: str, readings: int) -> None:
+        """Notes that a source was heard."""
+        self._count(tenant, source, 0, readings)
+
+    def _count(self, tenant: str, source: str, which: int, by: int) -> int:
+        catalog = self._store.catalog(tenant) or self._store.make_tenant(tenant)
+        self._sources.setdefault((catalog.tenant, source), [0, 0])[which] += by
+        return catalog.tenant
+
+    def reject(self, tenant: str, source: str, reason: str, raw: bytes) -> None:
+        """Keeps a bad input aside and counts it."""
+        number = self._count(tenant, source, 1, 1)
+        self._rejecting.add(number)
+        sql = "INSERT INTO reject (tenant, at_ms, source, reason, raw) VALUES (?, ?, ?, ?, ?)"
+        self._run(sql, (number, self.at_ms, source, reason[:1000], raw[:_REJECT_BYTES]))
+
+    def answered(self, source: str, message_id: str) -> bytes | None:
+        """What was answered to a message before."""
+        row = self._run("SELECT body FROM answer WHERE source = ? AND message_id = ?", (source, message_id)).fetchone()
+        return bytes(row[0]) if row is not None else None
+
+    def answer(self, source: str, message_id: str, body: bytes) -> None:
+        """Keeps the answer to a message."""
+        self._run("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?)", (source, message_id, self.at_ms, body))
+
+    def flush(self) -> None:
+        """Writes what the group holds; the caller commits."""
+        many = self._store.writer.executemany
+        fresh, known = self._rows()
+        if fresh:
+            many(_INSERT, fresh)
+        if known:
+            many(_UPDATE, known)
+        kinds = [*self._new_kinds()]
+        if kinds:
+            many(_KIND, kinds)
+        places = [*self._new_places()]
+        if places:
+            many(_PLACE, places)
+        if self._changes:
+            many(_CHANGE, self._changes)
+        for (number, name), (readings, rejects) in self._sources.items():
+            self._run(_SOURCE, (number, name, self.at_ms, self.at_ms, readings, rejects))
+        for number in self._rejecting:
+            self._trim_rejects(number)
+
+    def _touched(self) -> Iterator[_Slot]:
+        return (slot for slot in self._slots.values() if slot.row is not slot.base)
+
+    def _rows(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:  # Any: column values
+        fresh: list[tuple[Any, ...]] = []  # Any: column values
+        known: list[tuple[Any, ...]] = []  # Any: column values
+        for slot in self._touched():
+            row = slot.row
+            assert row is not None
+            stamps = orjson.dumps(row.stamps).decode() if row.stamps else None
+            body = row.body or None
+            middle = (row.created_ms, row.modified_ms, row.version, row.source_version, row.spots, stamps, body)
+            text = row.body.decode() if body is not None else None
+            types = row.types[0] if len(row.types) == 1 else "\n".join(row.types)
+            if slot.base is None:
+                fresh.append((row.key, slot.catalog.tenant, row.id, types, *middle, text))
+            else:
+                known.append((types, *middle, text, row.key))
+        return fresh, known
+
+    def _new_kinds(self) -> Iterator[tuple[int, int]]:
+        for slot in self._touched():
+            row, base = slot.row, slot.base
+            assert row is not None
+            now = row.types if row.body else ()
+            before = base.types if base is not None and base.body else ()
+            if now == before:
+                continue
+            for name in before:
+                if name not in now:
+                    kind = self._kind(slot.catalog, name)
+                    self._run("DELETE FROM entity_kind WHERE kind = ? AND key = ?", (kind, row.key))
+            yield from ((self._kind(slot.catalog, name), row.key) for name in now if name not in before)
+
+    def _new_places(self) -> Iterator[tuple[Any, ...]]:  # Any: column values
+        for slot in self._touched():
+            row = slot.row
+            if slot.geometries is None or row is None:
+                continue
+            first = row.key * MAX_GEOMETRIES
+            if slot.base is not None:
+                for place in range(first, first + slot.base.spots):
+                    self._run("DELETE FROM place WHERE id = ?", (place,))
+            for place, (attribute, geometry) in enumerate(slot.geometries, first):
+                west, south, east, north = box_of(geometry)
+                if geometry["type"] == "Point":
+                    yield place, west, east, south, north, row.key, attribute, west, south, None
+                else:
+                    text = orjson.dumps(geometry).decode()
+                    yield place, west, east, south, north, row.key, attribute, None, None, text
+
+    def _trim_rejects(self, number: int) -> None:
+        sql = "SELECT seq FROM reject WHERE tenant = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        row = self._run(sql, (number, self._rejects_kept)).fetchone()
+        if row is not None:
+            self._run("DELETE FROM reject WHERE tenant = ? AND seq <= ?", (number, row[0]))
+
+    def committed(self) -> Iterator[tuple[tuple[str, str], Stored]]:
+        """What the group changed, for the cache."""
+        for key, slot in self._slots.items():
+            if slot.row is not slot.base and slot.row is not None:
+                yield key, slot.row

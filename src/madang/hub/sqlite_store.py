@@ -1,0 +1,471 @@
+"""The embedded store: SQLite through apsw. One writer with group commit, readers beside it.
+
+Writes that wait share one transaction. Their statements run on the event loop's thread (they are short and hit the
+page cache), the COMMIT with its fsync on a thread of its own, so that requests are read and parsed meanwhile. Within a
+group each entity is held in memory and written once, however many updates it gets; its changes are all written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import apsw
+import orjson
+
+from madang.hub.changes import Op, Stored
+from madang.hub.config import HubConfig
+from madang.hub.entity import Json
+from madang.hub.errors import CursorLost, StoreUnavailable, TooComplexQuery
+from madang.hub.feed import FeedChange, read_cursor, write_cursor
+from madang.hub.query import Query, compile_pattern
+from madang.hub.scope import in_scope
+from madang.hub.sql import Select, build
+from madang.hub.sqlite_group import COLUMNS, Group, TenantCatalog, moment_of, ms_of, stored_of
+from madang.hub.sqlite_schema import CHANGE_BITS, ensure_indexes, migrate, own
+from madang.hub.store import Feed, Page, Reject, RejectSummary, WriteTx
+from madang.kernel.clock import Clock, system_clock
+
+T = TypeVar("T")
+
+_SLICE_S = 0.004
+_INLINE_STEPS = 40_000
+_DEADLINE_STEPS = 100_000
+_PROBE_LIMIT = 2_000
+_READERS = 2
+_LOAD = f"SELECT {COLUMNS} FROM entity e WHERE e.tenant = ? AND e.id = ?"  # noqa: S608 -- constants
+
+
+class _Unit:
+    """One waiting write."""
+
+    __slots__ = ("done", "result", "work")
+
+    def __init__(self, work: Callable[[WriteTx], Any], done: asyncio.Future[Any]) -> None:  # Any: what the work returns
+        self.work = work
+        self.done = done
+        self.result: Any = None
+
+
+class _Reader:
+    """One read-only connection and what its SQL functions presently stand for."""
+
+    def __init__(self, path: str, vfs: str | None, max_steps: int) -> None:
+        self.connection = apsw.Connection(path, vfs=vfs)
+        self.connection.set_busy_timeout(5_000)
+        self.connection.pragma("query_only", True)
+        self.connection.pragma("cache_size", -16_000)
+        self.related: Callable[[Json], bool] = lambda _geometry: False
+        self.deadline: float | None = None
+        create = self.connection.create_scalar_function
+        create("matches", _matches, 2, deterministic=True)
+        create("scoped", in_scope, 2, deterministic=True)
+        create("related", self._related, 3)
+        self.connection.set_progress_handler(self._too_long, max_steps)
+
+    def _related(self, lon: float | None, lat: float | None, geometry: str | None) -> bool:
+        if geometry is not None:
+            return self.related(orjson.loads(geometry))
+        return self.related({"type": "Point", "coordinates": [lon, lat]})
+
+    def _too_long(self) -> bool:
+        """Ends a statement: at once for one that has no deadline because it runs on the event loop."""
+        return self.deadline is None or time.monotonic() > self.deadline
+
+
+@lru_cache(maxsize=256)
+def _searcher(pattern: str) -> Callable[[str], object]:
+    return compile_pattern(pattern)
+
+
+def _matches(pattern: str, text: object) -> bool:
+    return isinstance(text, str) and _searcher(pattern)(text) is not None
+
+
+class SqliteStore:
+    """See `store.Store`. Only one process may hold a file; another is refused at opening."""
+
+    def __init__(self, path: Path, config: HubConfig, clock: Clock, vfs: str | None) -> None:
+        self._path, self._config, self._clock, self._vfs = path, config, clock, vfs
+        self._lock = own(path)
+        self.writer = apsw.Connection(str(path), vfs=vfs)
+        self.writer.set_busy_timeout(10_000)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4000", "cache_size=-64000"):
+            self.writer.execute(f"PRAGMA {pragma}")
+        migrate(self.writer, str(path))
+        ensure_indexes(self.writer, config.indexed_attributes)
+        self._catalogs: dict[str, TenantCatalog] = {}
+        self._keys = 0
+        self._cache: dict[tuple[str, str], Stored] = {}
+        self._cached_bytes = 0
+        self._epoch = str(self.writer.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchall()[0][0])
+        self._last_ms = 0
+        self._learn()
+        self._inline = _Reader(str(path), vfs, _INLINE_STEPS)
+        self._readers: SimpleQueue[_Reader] = SimpleQueue()
+        for _ in range(_READERS):
+            self._readers.put(_Reader(str(path), vfs, _DEADLINE_STEPS))
+        self._read_threads = ThreadPoolExecutor(_READERS, "hub-read")
+        self._commit_thread = ThreadPoolExecutor(1, "hub-commit")
+        self._waiting: list[_Unit] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls, path: Path, config: HubConfig, clock: Clock = system_clock, *, vfs: str | None = None
+    ) -> SqliteStore:
+        """Opens or makes the file; raises `StoreRefused` for a newer schema or one held by another process."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return await asyncio.to_thread(cls, path, config, clock, vfs)
+
+    # What the writer's group needs of the store.
+
+    def catalog(self, tenant: str) -> TenantCatalog | None:
+        """What is known of a tenant, if it was ever written to."""
+        return self._catalogs.get(tenant)
+
+    def make_tenant(self, tenant: str) -> TenantCatalog:
+        """A tenant written to for the first time; inside a transaction."""
+        number = max((one.tenant for one in self._catalogs.values()), default=0) + 1
+        self.writer.execute("INSERT INTO tenant (id, code) VALUES (?, ?)", (number, tenant))
+        catalog = TenantCatalog(number, tenant, self._config.indexed_attributes)
+        self._catalogs[tenant] = catalog
+        return catalog
+
+    def next_key(self) -> int:
+        """The key of a new entity."""
+        self._keys += 1
+        return self._keys
+
+    def cached(self, tenant: str, entity_id: str) -> Stored | None:
+        """An entity as last committed, when it is in memory."""
+        return self._cache.get((tenant, entity_id))
+
+    def _learn(self) -> None:
+        """Reads what is kept in memory; again after a rollback."""
+        run = self.writer.execute
+        self._catalogs = {
+            code: TenantCatalog(number, code, self._config.indexed_attributes)
+            for number, code in run("SELECT id, code FROM tenant")
+        }
+        by_number = {one.tenant: one for one in self._catalogs.values()}
+        for number, name, kind in run("SELECT tenant, name, id FROM kind"):
+            by_number[number].kinds[name] = kind
+        for number, name, shape in run("SELECT tenant, name, shape FROM attribute"):
+            by_number[number].shapes[name] = shape
+        for number, catalog in by_number.items():
+            low, high = number << CHANGE_BITS, (number + 1) << CHANGE_BITS
+            last = run("SELECT max(seq) FROM change WHERE seq > ? AND seq < ?", (low, high)).fetchall()[0][0]
+            floor = self._floor(self.writer, catalog)
+            catalog.position = max(floor, 0 if last is None else last - low)
+            for (at_ms,) in run("SELECT at_ms FROM change WHERE seq = ?", (last,)):
+                self._last_ms = max(self._last_ms, at_ms)
+        self._keys = run("SELECT coalesce(max(key), 0) FROM entity").fetchall()[0][0]
+
+    # Writing.
+
+    async def write(self, work: Callable[[WriteTx], T]) -> T:
+        if self._closed:
+            raise StoreUnavailable("The hub is closing")
+        unit = _Unit(work, asyncio.get_running_loop().create_future())
+        self._waiting.append(unit)
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write_groups())
+        result: T = await unit.done
+        return result
+
+    async def _write_groups(self) -> None:
+        while self._waiting:
+            units = self._waiting[: self._config.group_max]
+            del self._waiting[: len(units)]
+            await self._write_group(units)
+        self._writing = None
+
+    async def _write_group(self, units: list[_Unit]) -> None:
+        try:
+            await self._commit(units)
+        except Exception as error:  # noqa: BLE001 -- one unit's fault must not reach the others: each is tried alone
+            self._roll_back()
+            if len(units) == 1:
+                _fail(units[0], error)
+                return
+            for unit in units:
+                await self._write_group([unit])
+
+    async def _commit(self, units: list[_Unit]) -> None:
+        group = self._begin()
+        slice_ends = time.monotonic() + _SLICE_S
+        for unit in units:
+            unit.result = unit.work(group)
+            if time.monotonic() > slice_ends:
+                await asyncio.sleep(0)
+                slice_ends = time.monotonic() + _SLICE_S
+        group.flush()
+        await asyncio.get_running_loop().run_in_executor(self._commit_thread, self.writer.execute, "COMMIT")
+        self._publish(group)
+        for unit in units:
+            if not unit.done.done():
+                unit.done.set_result(unit.result)
+
+    def _begin(self) -> Group:
+        self.writer.execute("BEGIN IMMEDIATE")
+        now = self._clock()
+        self._last_ms = max(self._last_ms, ms_of(now))
+        return Group(self, now, self._last_ms, self._config.rejects_kept)
+
+    def _roll_back(self) -> None:
+        if self.writer.in_transaction:
+            with contextlib.suppress(apsw.Error):
+                self.writer.execute("ROLLBACK")
+        self._learn()
+
+    def _publish(self, group: Group) -> None:
+        for key, row in group.committed():
+            if row.body:
+                self._keep(key, row)
+            elif (old := self._cache.pop(key, None)) is not None:
+                self._cached_bytes -= _weight(old)
+
+    def _keep(self, key: tuple[str, str], row: Stored) -> None:
+        old = self._cache.pop(key, None)
+        self._cached_bytes += _weight(row) - (_weight(old) if old is not None else 0)
+        self._cache[key] = row
+        while self._cached_bytes > self._config.cache_bytes and self._cache:
+            self._cached_bytes -= _weight(self._cache.pop(next(iter(self._cache))))
+
+    # Reading.
+
+    def retrieve(self, tenant: str, entity_id: str) -> Stored | None:
+        key = (tenant, entity_id)
+        found = self._cache.get(key)
+        if found is not None:
+            return found
+        catalog = self._catalogs.get(tenant)
+        if catalog is None:
+            return None
+        row = self._inline.connection.execute(_LOAD, (catalog.tenant, entity_id)).fetchone()
+        stored = stored_of(row) if row is not None and row[3] is not None else None
+        if stored is not None:
+            self._keep(key, stored)
+        return stored
+
+    def types(self, tenant: str) -> Collection[str]:
+        catalog = self._catalogs.get(tenant)
+        return catalog.kinds.keys() if catalog is not None else ()
+
+    async def query(
+        self, tenant: str, query: Query, *, types: Collection[str] | None = None, bodies_only: bool = False
+    ) -> Page:
+        catalog = self._catalogs.get(tenant)
+        empty = Page((), (), False, 0 if query.count else None)
+        if catalog is None:
+            return empty
+        allowed = None if types is None else [catalog.kinds[name] for name in types if name in catalog.kinds]
+        select = build(query, catalog, allowed)
+        if select is None:
+            return empty
+        if not query.count:
+            with contextlib.suppress(apsw.InterruptError):
+                return _run(self._inline, select, query, bodies_only)
+        return await self._in_thread(lambda reader: _run(reader, select, query, bodies_only))
+
+    async def _in_thread(self, read: Callable[[_Reader], T]) -> T:
+        def run() -> T:
+            reader = self._readers.get()
+            reader.deadline = time.monotonic() + self._config.query_timeout_s
+            try:
+                return read(reader)
+            except apsw.InterruptError:
+                limit = self._config.query_timeout_s
+                raise TooComplexQuery(f"The query ran longer than {limit:g} s", hint="Narrow it by type") from None
+            finally:
+                self._readers.put(reader)
+
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
+
+    # The feed.
+
+    async def changes(self, tenant: str, cursor: str | None, limit: int) -> tuple[list[FeedChange], str]:
+        catalog = self._catalogs.get(tenant)
+        if catalog is None:
+            return [], write_cursor(self._epoch, tenant, 0)
+        floor = self._floor(self._inline.connection, catalog)
+        after = floor if cursor is None else read_cursor(cursor, self._epoch, tenant)
+        if after < floor or after > catalog.position:
+            raise CursorLost("The changes after this cursor are no longer kept", where="cursor", hint="Read afresh")
+        base = catalog.tenant << CHANGE_BITS
+        rows = await self._in_thread(lambda reader: _changes(reader, base, after, limit))
+        found = [
+            FeedChange(
+                write_cursor(self._epoch, tenant, row[0] - base),
+                row[1],
+                tuple(row[2].split("\n")),
+                Op(row[3]),
+                moment_of(row[4]),
+                row[5],
+                row[6],
+            )
+            for row in rows
+        ]
+        return found, found[-1].cursor if found else write_cursor(self._epoch, tenant, after)
+
+    def latest_cursor(self, tenant: str) -> str:
+        catalog = self._catalogs.get(tenant)
+        if catalog is None:
+            return write_cursor(self._epoch, tenant, 0)
+        base = catalog.tenant << CHANGE_BITS
+        sql = "SELECT max(seq) FROM change WHERE seq > ? AND seq < ?"
+        row = self._inline.connection.execute(sql, (base, base + (1 << CHANGE_BITS))).fetchall()[0]
+        floor = self._floor(self._inline.connection, catalog)
+        return write_cursor(self._epoch, tenant, floor if row[0] is None else max(floor, row[0] - base))
+
+    @staticmethod
+    def _floor(connection: apsw.Connection, catalog: TenantCatalog) -> int:
+        sql = "SELECT value FROM meta WHERE name = ?"
+        row = connection.execute(sql, (f"floor.{catalog.tenant}",)).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    async def trim(self, before: datetime) -> int:
+        limit_ms = ms_of(before)
+        return sum([await self.write(lambda tx, c=one: _trim(tx, c, limit_ms)) for one in [*self._catalogs.values()]])
+
+    # What people look at.
+
+    async def feeds(self, tenant: str) -> list[Feed]:
+        catalog = self._catalogs.get(tenant)
+        if catalog is None:
+            return []
+        sql = "SELECT name, first_ms, last_ms, readings, rejects FROM source WHERE tenant = ? ORDER BY name"
+        rows = await self._in_thread(lambda reader: reader.connection.execute(sql, (catalog.tenant,)).fetchall())
+        now = self._clock()
+        return [self._feed(row, now) for row in rows]
+
+    def _feed(self, row: tuple[Any, ...], now: datetime) -> Feed:  # Any: column values
+        last = moment_of(row[2])
+        limit = self._config.feed_stale_after_s.get(row[0], self._config.stale_after_s)
+        age = max(0.0, (now - last).total_seconds())
+        return Feed(row[0], moment_of(row[1]), last, row[3], row[4], age, limit)
+
+    async def reject_summary(self, tenant: str, latest: int = 50) -> RejectSummary:
+        catalog = self._catalogs.get(tenant)
+        if catalog is None:
+            return RejectSummary(0, {}, ())
+        sql = "SELECT name, rejects FROM source WHERE tenant = ? AND rejects > 0"
+        newest = "SELECT at_ms, source, reason, raw FROM reject WHERE tenant = ? ORDER BY seq DESC LIMIT ?"
+
+        def read(reader: _Reader) -> RejectSummary:
+            counts: dict[str, int] = dict(reader.connection.execute(sql, (catalog.tenant,)))  # type: ignore[arg-type] # rows of two
+            rows = reader.connection.execute(newest, (catalog.tenant, latest))
+            return RejectSummary(sum(counts.values()), counts, [Reject(moment_of(row[0]), *row[1:]) for row in rows])
+
+        return await self._in_thread(read)
+
+    # Files.
+
+    async def backup(self, path: Path) -> None:
+        if path.exists():
+            raise StoreUnavailable(f"{path} exists already; a backup never overwrites", where=str(path))
+        await asyncio.to_thread(self._copy, path)
+
+    def _copy(self, path: Path) -> None:
+        source = apsw.Connection(str(self._path), vfs=self._vfs)
+        target = apsw.Connection(str(path))
+        try:
+            with target.backup("main", source, "main") as copying:
+                while not copying.done:
+                    copying.step(-1)
+            target.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            target.close()
+            source.close()
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._writing is not None:
+            await self._writing
+        self._commit_thread.shutdown()
+        self._read_threads.shutdown()
+        for reader in (self._inline, *(self._readers.get() for _ in range(_READERS))):
+            reader.connection.close()
+        self.writer.close()
+        self._lock.close()
+
+
+def _weight(row: Stored) -> int:
+    return len(row.body) + 700
+
+
+def _fail(unit: _Unit, error: Exception) -> None:
+    if unit.done.done():
+        return
+    if isinstance(error, apsw.Error):
+        error = StoreUnavailable(f"The store did not take the write: {error}", hint="Nothing was kept; try again")
+    unit.done.set_exception(error)
+
+
+def _run(reader: _Reader, select: Select, query: Query, bodies_only: bool) -> Page:
+    connection = reader.connection
+    if select.probe is not None and select.cheaper is not None:
+        probe = f"SELECT count(*) FROM ({select.probe.text} LIMIT {_PROBE_LIMIT})"  # noqa: S608 -- bound
+        if connection.execute(probe, select.probe.values).fetchall()[0][0] < _PROBE_LIMIT:
+            select = select.cheaper
+    if select.related is not None:
+        reader.related = select.related
+    total = _total(connection, select) if query.count else None
+    rows = [*_rows(connection, select, query, "e.body" if bodies_only else COLUMNS)] if query.limit else []
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    if bodies_only:
+        return Page((), [row[0] for row in rows], more, total)
+    return Page([stored_of(row) for row in rows], (), more, total)
+
+
+def _total(connection: apsw.Connection, select: Select) -> int:
+    sql = f"SELECT count(DISTINCT e.key) FROM {select.source} WHERE {select.where.text}"  # noqa: S608 -- bound
+    total: int = connection.execute(sql, select.where.values).fetchall()[0][0]
+    return total
+
+
+def _rows(connection: apsw.Connection, select: Select, query: Query, columns: str) -> Iterator[tuple[Any, ...]]:
+    distinct = " GROUP BY e.key" if select.related is not None else ""
+    sql = (
+        f"SELECT {columns} FROM {select.source} WHERE {select.where.text}{distinct}"  # noqa: S608 -- bound
+        f" ORDER BY {select.order} LIMIT ? OFFSET ?"
+    )
+    return connection.execute(sql, (*select.where.values, query.limit + 1, query.offset))
+
+
+def _changes(reader: _Reader, base: int, after: int, limit: int) -> list[tuple[Any, ...]]:  # Any: column values
+    sql = (
+        "SELECT c.seq, e.id, e.types, c.op, c.at_ms, c.source, c.body FROM change c JOIN entity e ON e.key = c.key"
+        " WHERE c.seq > ? AND c.seq < ? ORDER BY c.seq LIMIT ?"
+    )
+    return reader.connection.execute(sql, (base + after, base + (1 << CHANGE_BITS), limit)).fetchall()
+
+
+def _trim(tx: WriteTx, catalog: TenantCatalog, limit_ms: int) -> int:
+    base = catalog.tenant << CHANGE_BITS
+    low, high = base, base + (1 << CHANGE_BITS)
+    kept = tx.session.execute(
+        "SELECT min(seq) FROM change WHERE seq > ? AND seq < ? AND at_ms >= ?", (low, high, limit_ms)
+    )
+    first_kept = kept[0][0] if kept[0][0] is not None else base + catalog.position + 1
+    gone = tx.session.execute("DELETE FROM change WHERE seq > ? AND seq < ? RETURNING 1", (low, first_kept))
+    tx.session.execute("DELETE FROM answer WHERE at_ms < ?", (limit_ms,))
+    if gone:
+        tx.session.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (f"floor.{catalog.tenant}", str(first_kept - base - 1)),
+        )
+    return len(gone)
