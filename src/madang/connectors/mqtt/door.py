@@ -1,0 +1,179 @@
+"""The connection to the broker: takes messages, waits for the hub, never takes more than it can keep.
+
+A message of QoS 1 or 2 is acknowledged to the broker once its reading is committed. When the hub is slower than the
+broker, reading from the socket pauses, so the broker queues (QoS 1, 2) or drops (QoS 0) by its own rules, and memory
+stays bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import gmqtt
+from gmqtt.mqtt.constants import MQTTv50, MQTTv311
+
+from madang.connectors.mqtt.config import MqttConfig
+from madang.connectors.mqtt.mapping import Json, Unreadable, compile_routes, read
+from madang.kernel.clock import Clock
+
+log = logging.getLogger(__name__)
+
+SOURCE = "mqtt"
+_RETRY_FIRST_S, _RETRY_MOST_S = 0.5, 30.0
+_KEPT_BYTES = 2_000
+
+
+class Hub(Protocol):
+    """The part of the hub that readings need."""
+
+    async def ingest(self, tenant: str, fragments: list[Json], *, source: str) -> Any: ...  # Any: its own result
+    async def reject(self, tenant: str, source: str, reason: str, raw: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    topic: str
+    payload: bytes
+    done: asyncio.Future[None] | None
+
+
+class MqttDoor:
+    """One broker connection; `run` lives as long as the server."""
+
+    def __init__(self, config: MqttConfig, hub: Hub, clock: Clock) -> None:
+        self._config = config
+        self._hub = hub
+        self._clock = clock
+        self._routes = compile_routes(config.topics)
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._client: gmqtt.Client | None = None
+        self._paused = False
+        self.counts: Counter[str] = Counter()
+        self.connected = False
+
+    async def run(self) -> None:
+        """Connects, reconnects and feeds the hub until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._stay_connected())
+            tasks.create_task(self._feed())
+
+    async def _stay_connected(self) -> None:
+        wait_s, told = _RETRY_FIRST_S, False
+        url = urlsplit(self._config.url)
+        secure = ssl.create_default_context() if url.scheme == "mqtts" else False
+        version = MQTTv50 if self._config.version == "5" else MQTTv311
+        while True:
+            client = self._new_client()
+            lost = asyncio.Event()
+            client.on_disconnect = lambda *_, lost=lost: lost.set()
+            try:
+                async with asyncio.timeout(10):
+                    port = url.port or (8883 if secure else 1883)
+                    await client.connect(
+                        url.hostname, port, ssl=secure, version=version, keepalive=self._config.keepalive_s
+                    )
+                log.info("connected to the broker at %s:%s", url.hostname, port)
+                wait_s, told, self._paused = _RETRY_FIRST_S, False, False
+                await lost.wait()
+                log.warning("the broker at %s is gone; reconnecting", url.hostname)
+            except (OSError, TimeoutError, gmqtt.MQTTConnectError) as error:
+                if not told:
+                    log.warning("no connection to the broker at %s: %s", url.hostname, error)
+                    told = True
+            finally:
+                self.connected = False
+                client.stop_reconnect()
+                if client.is_connected:
+                    await client.disconnect()
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, _RETRY_MOST_S)
+
+    def _new_client(self) -> gmqtt.Client:
+        client = gmqtt.Client(self._config.client_id, clean_session=False, optimistic_acknowledgement=False)
+        if self._config.username:
+            client.set_auth_credentials(self._config.username, self._config.password.reveal())
+        client.set_config({"reconnect_retries": 0})
+        client.on_message = self._on_message
+        client.on_connect = self._on_connect
+        self._client = client
+        return client
+
+    def _on_connect(self, client: gmqtt.Client, *_: object) -> None:
+        self.connected = True
+        client.subscribe([gmqtt.Subscription(route.filter, qos=route.rule.qos) for route in self._routes])
+
+    async def _on_message(
+        self, _client: gmqtt.Client, topic: str, payload: bytes, qos: int, _properties: object
+    ) -> int:
+        done = asyncio.get_running_loop().create_future() if qos else None
+        self._queue.put_nowait(_Waiting(topic, bytes(payload), done))
+        if self._queue.qsize() >= self._config.queue:
+            self._pause(True)
+        if done is not None:
+            await done
+        return 0
+
+    def _pause(self, pause: bool) -> None:
+        # gmqtt has no public way to stop reading; its transport is the socket's own.
+        connection = getattr(self._client, "_connection", None)
+        transport = getattr(connection, "_transport", None)
+        if pause == self._paused or transport is None or transport.is_closing():
+            return
+        self._paused = pause
+        self.counts["paused"] += pause
+        if pause:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+    async def _feed(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < self._config.batch and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            if self._paused and self._queue.qsize() <= self._config.queue // 2:
+                self._pause(False)
+            await self._keep_trying(partial(self._store, batch))
+            for waiting in batch:
+                if waiting.done is not None and not waiting.done.done():
+                    waiting.done.set_result(None)
+
+    async def _keep_trying(self, store: Callable[[], Awaitable[None]]) -> None:
+        wait_s = _RETRY_FIRST_S
+        while True:
+            try:
+                await store()
+                return
+            except Exception:  # whatever the store's trouble is, the readings wait for it to pass
+                log.exception("the hub did not take a batch; trying again in %.1f s", wait_s)
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, _RETRY_MOST_S)
+
+    async def _store(self, batch: list[_Waiting]) -> None:
+        now = self._clock()
+        by_city: dict[str, list[Json]] = defaultdict(list)
+        for waiting in batch:
+            found = read(self._routes, waiting.topic, waiting.payload, now, self._config.max_payload)
+            if isinstance(found, Unreadable):
+                await self._set_aside(waiting, found.reason)
+            else:
+                by_city[found[0].rule.authority].append(found[1])
+        for authority, fragments in by_city.items():
+            await self._hub.ingest(authority, fragments, source=SOURCE)
+            self.counts["stored"] += len(fragments)
+
+    async def _set_aside(self, waiting: _Waiting, reason: str) -> None:
+        self.counts["rejected"] += 1
+        for route in self._routes:
+            if route.pattern.fullmatch(waiting.topic):
+                raw = f"{waiting.topic} ".encode()[:400] + waiting.payload[:_KEPT_BYTES]
+                await self._hub.reject(route.rule.authority, SOURCE, reason, raw)
+                return

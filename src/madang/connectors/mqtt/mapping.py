@@ -1,0 +1,160 @@
+"""From a topic and its payload to an entity fragment. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from madang.connectors.mqtt.config import AttributeRule, TopicRule
+from madang.kernel.canonical import parse_json
+from madang.kernel.clock import instant_text, parse_instant
+from madang.kernel.errors import ConfigError, MadangError
+from madang.kernel.geometry import judge
+
+Json = dict[str, Any]  # Any: JSON members
+FUTURE = timedelta(minutes=5)
+"""A device's clock may run ahead this much; a later instant is refused."""
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why a message could not become a reading."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A topic rule made ready."""
+
+    rule: TopicRule
+    pattern: re.Pattern[str]
+    filter: str
+
+
+def compile_routes(rules: Sequence[TopicRule]) -> list[Route]:
+    """Checks and prepares the rules; raises `ConfigError` naming the topic that cannot work."""
+    return [_route(rule) for rule in rules]
+
+
+def _route(rule: TopicRule) -> Route:
+    names = _PLACE.findall(rule.topic)
+    unknown = set(_PLACE.findall(rule.entity_id)) - set(names)
+    where = f"[mqtt] topic {rule.topic!r}"
+    if unknown:
+        raise ConfigError(f"entity_id uses {', '.join(sorted(unknown))}, which the topic does not have", where=where)
+    if rule.payload == "json" and not (rule.entity_type and rule.entity_id and rule.attributes):
+        raise ConfigError("a JSON topic needs entity_type, entity_id and attributes", where=where)
+    levels = rule.topic.split("/")
+    if any("{" in level and not _PLACE.fullmatch(level) for level in levels):
+        raise ConfigError("a {name} must be a whole level of the topic", where=where)
+    pattern = "/".join(
+        f"(?P<{found[1]}>[^/]+)" if (found := _PLACE.fullmatch(level)) else re.escape(level) for level in levels
+    )
+    return Route(rule, re.compile(pattern), _PLACE.sub("+", rule.topic))
+
+
+def read(
+    routes: Sequence[Route], topic: str, payload: bytes, now: datetime, max_payload: int
+) -> tuple[Route, Json] | Unreadable:
+    """The entity fragment (normalized NGSI-LD) a message stands for, or why there is none."""
+    for route in routes:
+        match = route.pattern.fullmatch(topic)
+        if match:
+            try:
+                return route, _fragment(route.rule, match.groupdict(), payload, now, max_payload)
+            except (MadangError, ValueError) as error:
+                return Unreadable(str(error))
+    return Unreadable("no topic rule matches")
+
+
+def _fragment(rule: TopicRule, names: Mapping[str, str], payload: bytes, now: datetime, max_payload: int) -> Json:
+    body = parse_json(payload, max_bytes=max_payload, where="payload")
+    if not isinstance(body, dict):
+        raise ValueError("the payload is not a JSON object")
+    if rule.payload == "ngsi-ld":
+        return _own_entity(rule, body)
+    observed_at = instant_text(_observed(rule, body, now))
+    entity: Json = {
+        "id": rule.entity_id.format_map({name: quote(value, safe="-._~:") for name, value in names.items()}),
+        "type": rule.entity_type,
+    }
+    for name, attribute in rule.attributes.items():
+        value = _find(body, attribute.path)
+        if value is not None:
+            entity[name] = _property(attribute, value, observed_at)
+    if len(entity) == 2:
+        raise ValueError(f"none of {', '.join(rule.attributes)} is in the payload")
+    return entity | _location(rule, body)
+
+
+def _own_entity(rule: TopicRule, body: Json) -> Json:
+    if not isinstance(body.get("id"), str) or not body.get("type"):
+        raise ValueError("an NGSI-LD payload needs id and type")
+    if rule.entity_type and body["type"] != rule.entity_type:
+        raise ValueError(f"type is {body['type']!r}; this topic takes {rule.entity_type!r}")
+    return body
+
+
+def _find(body: Json, path: str) -> Any:  # Any: a JSON value
+    value: Any = body  # Any: walks down JSON
+    for member in path.split("."):
+        value = value.get(member) if isinstance(value, dict) else None
+    return value
+
+
+def _property(rule: AttributeRule, value: object, observed_at: str) -> Json:
+    checked = _checked(rule, value)
+    unit = {"unitCode": rule.unit} if rule.unit else {}
+    return {"type": "Property", "value": checked, "observedAt": observed_at, **unit}
+
+
+def _checked(rule: AttributeRule, value: object) -> object:
+    if rule.kind == "text":
+        if not isinstance(value, str):
+            raise ValueError(f"{rule.path} is not text")
+        return value
+    if rule.kind == "boolean":
+        if not isinstance(value, bool):
+            raise ValueError(f"{rule.path} is not true or false")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{rule.path} is not a number: {str(value)[:40]!r}")
+    if (rule.minimum is not None and value < rule.minimum) or (rule.maximum is not None and value > rule.maximum):
+        raise ValueError(f"{rule.path} = {value} lies outside {rule.minimum} … {rule.maximum}")
+    return value
+
+
+def _observed(rule: TopicRule, body: Json, now: datetime) -> datetime:
+    value = _find(body, rule.observed_at) if rule.observed_at else None
+    if value is None:
+        return now
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 4e9:
+        observed = datetime.fromtimestamp(value, UTC)
+    elif isinstance(value, str):
+        observed = parse_instant(value)
+    else:
+        raise ValueError(f"{rule.observed_at} is no instant: {str(value)[:40]!r}")
+    if observed > now + FUTURE:
+        raise ValueError(f"{rule.observed_at} lies in the future: {instant_text(observed)}")
+    return observed
+
+
+def _location(rule: TopicRule, body: Json) -> Json:
+    if not (rule.lon and rule.lat):
+        return {}
+    lon, lat = _find(body, rule.lon), _find(body, rule.lat)
+    if lon is None and lat is None:
+        return {}
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (lon, lat)):
+        raise ValueError("lon and lat are not numbers")
+    fault = judge(lon, lat)
+    if fault is not None:
+        raise ValueError(f"the position {lon}, {lat} cannot be believed: {fault.value}")
+    return {"location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [lon, lat]}}}
