@@ -38,7 +38,7 @@ def test_every_glossary_term_is_tied_to_an_identifier_that_exists() -> None:
 def commands_in(document: Path) -> list[list[str]]:
     """The `madang …` lines of a document's shell blocks, split into words without their comment."""
     blocks = re.findall(r"```sh\n(.*?)```", document.read_text(), re.DOTALL)
-    lines = [line.split("#")[0].split() for block in blocks for line in block.splitlines()]
+    lines = [line.split("#")[0].split("&&")[0].split() for block in blocks for line in block.splitlines()]
     return [words for words in lines if words[:1] == ["madang"]]
 
 
