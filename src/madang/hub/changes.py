@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from madang.hub.entity import NULL, Attribute, Entity, Json, document
-from madang.hub.errors import AlreadyExists, BadRequestData, NgsiLdError, ResourceNotFound
+from madang.hub.errors import AlreadyExistsError, BadRequestDataError, NgsiLdError, ResourceNotFoundError
 
 CORE_MEMBERS = frozenset({"id", "type", "scope"})
 _DATASET = "\x1f"
@@ -87,15 +87,15 @@ class Mutation:
 
 
 def encode(value: Json, where: str) -> bytes:
-    """JSON bytes; raises `BadRequestData` for what JSON stores cannot keep (integers beyond 64 bits, lone surrogates)."""
+    """JSON bytes; raises `BadRequestDataError` for what cannot be kept (integers beyond 64 bits, lone surrogates)."""
     try:
         return orjson.dumps(value)
     except TypeError as error:
-        raise BadRequestData(f"{where} cannot be kept: {error}", where=where) from None
+        raise BadRequestDataError(f"{where} cannot be kept: {error}", where=where) from None
 
 
-def missing(entity_id: str) -> ResourceNotFound:
-    return ResourceNotFound(f"There is no entity {entity_id}", where=entity_id)
+def missing(entity_id: str) -> ResourceNotFoundError:
+    return ResourceNotFoundError(f"There is no entity {entity_id}", where=entity_id)
 
 
 def geometries(attributes: Mapping[str, Attribute]) -> list[tuple[str, Json]]:
@@ -114,7 +114,7 @@ def create(entity: Entity) -> Mutation:
 
     def change(current: Stored | None, _at_ms: int) -> Outcome:
         if current is not None:
-            return AlreadyExists(f"{entity.id} exists already", where=entity.id)
+            return AlreadyExistsError(f"{entity.id} exists already", where=entity.id)
         return _created(entity, body)
 
     return Mutation(entity.id, change, entity.shapes)
@@ -281,7 +281,7 @@ def _merged_attribute(old: Attribute, value: Attribute) -> Attribute:
 
 
 def _same_kind(before: Json, one: Json) -> bool:
-    return one.get("type", before["type"]) == before["type"]
+    return bool(one.get("type", before["type"]) == before["type"])
 
 
 def _patched(before: Json, one: Json) -> Json:
@@ -334,7 +334,7 @@ def partial(entity_id: str, name: str, fragment: Entity) -> Mutation:
             return missing(entity_id)
         old = current.attributes()
         if name not in old:
-            return ResourceNotFound(f"{entity_id} has no attribute {name}", where=name)
+            return ResourceNotFoundError(f"{entity_id} has no attribute {name}", where=name)
         there = instances(old[name])
         return _partially(current, old, there, patch, at_ms)
 
@@ -347,10 +347,10 @@ def partial(entity_id: str, name: str, fragment: Entity) -> Mutation:
             return _effect(current, old, new, fragment, at_ms, [])
         dataset = patch.get("datasetId", "")
         if dataset not in there:
-            return ResourceNotFound(f"{name} has no instance {dataset or 'without datasetId'}", where=name)
+            return ResourceNotFoundError(f"{name} has no instance {dataset or 'without datasetId'}", where=name)
         before = there[dataset]
         if not _same_kind(before, patch):
-            return BadRequestData(f"{name} is a {before['type']}, not a {patch['type']}", where=name)
+            return BadRequestDataError(f"{name} is a {before['type']}, not a {patch['type']}", where=name)
         said = _patched(before, {k: v for k, v in patch.items() if not isinstance(v, dict)})
         if said is not None:
             said |= {k: v for k, v in patch.items() if isinstance(v, dict)}
@@ -372,7 +372,7 @@ def replace_attribute(entity_id: str, name: str, fragment: Entity) -> Mutation:
             return missing(entity_id)
         old = current.attributes()
         if name not in old:
-            return ResourceNotFound(f"{entity_id} has no attribute {name}", where=name)
+            return ResourceNotFoundError(f"{entity_id} has no attribute {name}", where=name)
         new = dict(old)
         _put(new, name, fragment.attributes[name])
         return _effect(current, old, new, fragment, at_ms, [])
@@ -389,7 +389,7 @@ def delete_attribute(entity_id: str, name: str, *, dataset: str = "", every: boo
         old = current.attributes()
         there = instances(old[name]) if name in old else {}
         if not there or (not every and dataset not in there):
-            return ResourceNotFound(f"{entity_id} has no attribute {name} {dataset}".rstrip(), where=name)
+            return ResourceNotFoundError(f"{entity_id} has no attribute {name} {dataset}".rstrip(), where=name)
         there.pop(dataset, None)
         new = dict(old)
         _replace_or_drop(new, name, None if every else packed(there))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from madang.hub.errors import BadRequestData, LdContextNotAvailable
+from madang.hub.errors import BadRequestDataError, LdContextNotAvailableError
 from madang.hub.names import (
     CORE,
     CORE_ADDRESS,
@@ -45,7 +45,7 @@ class Context:
             self._back.setdefault(canonical_iri(self._terms[term]), term)
 
     def canonical(self, term: str) -> str:
-        """The canonical name of a client's term, compact IRI or IRI; raises `BadRequestData` for an impossible one."""
+        """The canonical name of a client's term, compact IRI or IRI; raises `BadRequestDataError`."""
         known = self._there.get(term)
         if known is not None:
             return known
@@ -102,7 +102,7 @@ def remote_addresses(source: Json) -> Iterator[str]:
 
 
 def compile_context(source: Json, documents: Mapping[str, Json]) -> Context:
-    """Compiles a context (address, object or list); raises `BadRequestData` for nonsense, cycles included."""
+    """Compiles a context (address, object or list); raises `BadRequestDataError` for nonsense, cycles included."""
     compiler = _Compiler(documents)
     compiler.take(source, ())
     return Context(source, compiler.terms, compiler.prefixes)
@@ -124,19 +124,19 @@ class _Compiler:
             elif isinstance(part, dict):
                 self._take_object(part, path)
             else:
-                raise BadRequestData("An @context is an address, an object or a list of those", where="@context")
+                raise BadRequestDataError("An @context is an address, an object or a list of those", where="@context")
 
     def _take_address(self, address: str, path: tuple[str, ...]) -> None:
         if CORE_ADDRESS.match(address):
             return
         if address in path:
             chain = " → ".join((*path, address))
-            raise BadRequestData(f"The @context refers to itself: {chain}", where="@context")
+            raise BadRequestDataError(f"The @context refers to itself: {chain}", where="@context")
         if address not in self._documents:
-            raise LdContextNotAvailable(f"The @context {address} was not fetched", where="@context")
+            raise LdContextNotAvailableError(f"The @context {address} was not fetched", where="@context")
         document = self._documents[address]
         if not isinstance(document, dict) or "@context" not in document:
-            raise LdContextNotAvailable(f"{address} holds no @context", where="@context")
+            raise LdContextNotAvailableError(f"{address} holds no @context", where="@context")
         self.take(document["@context"], (*path, address))
 
     def _take_object(self, local: dict[str, Json], path: tuple[str, ...]) -> None:
@@ -149,21 +149,19 @@ class _Compiler:
             if not term.startswith("@"):
                 self._define(term, definition, local, ())
         if len(self.terms) > _MAX_TERMS:
-            raise BadRequestData(f"The @context defines more than {_MAX_TERMS} terms", where="@context")
+            raise BadRequestDataError(f"The @context defines more than {_MAX_TERMS} terms", where="@context")
 
     def _define(self, term: str, definition: Json, local: dict[str, Json], open_terms: tuple[str, ...]) -> None:
         if term in open_terms:
-            raise BadRequestData(f"The @context defines {term!r} by itself", where="@context")
+            raise BadRequestDataError(f"The @context defines {term!r} by itself", where="@context")
         iri = definition.get("@id", term) if isinstance(definition, dict) else definition
         if iri is None or (isinstance(definition, dict) and "@reverse" in definition):
             self.terms.pop(term, None)
             return
         if not isinstance(iri, str):
-            raise BadRequestData(f"The @context gives {term!r} no IRI", where="@context")
-        if iri == term and ":" not in term:
-            value = self._vocab + term
-        else:
-            value = self._iri(iri, local, (*open_terms, term))
+            raise BadRequestDataError(f"The @context gives {term!r} no IRI", where="@context")
+        own = iri == term and ":" not in term
+        value = self._vocab + term if own else self._iri(iri, local, (*open_terms, term))
         self.terms[term] = value
         self._note_prefix(term, definition, value)
 

@@ -10,7 +10,7 @@ import orjson
 
 from madang.hub.config import HubConfig
 from madang.hub.context import CORE_CONTEXT, Context, Json, compile_context, remote_addresses
-from madang.hub.errors import BadRequestData, LdContextNotAvailable
+from madang.hub.errors import BadRequestDataError, LdContextNotAvailableError
 from madang.hub.names import CORE_ADDRESS, core_document
 from madang.hub.outward import Outward
 from madang.kernel.canonical import canonical_json, digest
@@ -35,7 +35,7 @@ class ContextSource:
         self._fetching: dict[str, asyncio.Task[Json]] = {}
 
     async def get(self, source: Json) -> Context:
-        """The compiled form of an @context value; raises `BadRequestData` or `LdContextNotAvailable`."""
+        """The compiled form of an @context value; raises `BadRequestDataError` or `LdContextNotAvailableError`."""
         if source is None or (isinstance(source, str) and CORE_ADDRESS.match(source)):
             return CORE_CONTEXT
         key = source if isinstance(source, str) else digest(_canonical(source))
@@ -57,7 +57,7 @@ class ContextSource:
             if address in documents:
                 continue
             if len(documents) >= _MAX_DOCUMENTS:
-                raise BadRequestData(f"The @context pulls in more than {_MAX_DOCUMENTS} others", where="@context")
+                raise BadRequestDataError(f"The @context pulls in more than {_MAX_DOCUMENTS} others", where="@context")
             documents[address] = await self._document(address)
             if isinstance(documents[address], dict):
                 waiting.extend(remote_addresses(documents[address].get("@context")))
@@ -70,7 +70,7 @@ class ContextSource:
             return known[1]
         refused = self._refused.get(address)
         if refused is not None and refused[0] > now:
-            raise LdContextNotAvailable(refused[1].detail, where="@context", hint=refused[1].hint)
+            raise LdContextNotAvailableError(refused[1].detail, where="@context", hint=refused[1].hint)
         task = self._fetching.get(address)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._fetch(address))
@@ -83,7 +83,9 @@ class ContextSource:
             body = await self._read(address)
             document = orjson.loads(body)
         except orjson.JSONDecodeError:
-            raise self._refuse(address, LdContextNotAvailable(f"{address} is not JSON", where="@context")) from None
+            raise self._refuse(
+                address, LdContextNotAvailableError(f"{address} is not JSON", where="@context")
+            ) from None
         except MadangError as error:
             raise self._refuse(address, error) from None
         if len(self._documents) >= _MAX_COMPILED:
@@ -91,11 +93,11 @@ class ContextSource:
         self._documents[address] = (time.monotonic() + self._config.context_keep_s, document)
         return document
 
-    def _refuse(self, address: str, error: MadangError) -> LdContextNotAvailable:
+    def _refuse(self, address: str, error: MadangError) -> LdContextNotAvailableError:
         if len(self._refused) >= _MAX_COMPILED:
             self._refused.pop(next(iter(self._refused)))
         self._refused[address] = (time.monotonic() + _REFUSED_KEEP_S, error)
-        return LdContextNotAvailable(error.detail, where="@context", hint=error.hint)
+        return LdContextNotAvailableError(error.detail, where="@context", hint=error.hint)
 
     async def _read(self, address: str) -> bytes:
         file = self._config.context_files.get(address)
@@ -111,11 +113,13 @@ def _read_file(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        raise LdContextNotAvailable(f"The configured context file {file} cannot be read: {error.strerror}") from None
+        raise LdContextNotAvailableError(
+            f"The configured context file {file} cannot be read: {error.strerror}"
+        ) from None
 
 
 def _canonical(source: Json) -> bytes:
     try:
         return canonical_json(source)
     except TypeError:
-        raise BadRequestData("The @context cannot be read", where="@context") from None
+        raise BadRequestDataError("The @context cannot be read", where="@context") from None

@@ -13,7 +13,7 @@ from enum import IntFlag
 from typing import Any
 
 from madang.hub.context import Context
-from madang.hub.errors import BadRequestData
+from madang.hub.errors import BadRequestDataError
 from madang.hub.names import is_uri
 
 Json = Any  # Any: JSON as it came
@@ -99,21 +99,21 @@ def document(entity_id: str, types: tuple[str, ...], scope: Json, attributes: di
 
 
 def read_entity(raw: Json, names: Context, *, simplified: bool = False, max_depth: int = 64) -> Entity:
-    """A whole entity (clause 5.2.4): id and type are there, nothing is null; raises `BadRequestData`."""
+    """A whole entity (clause 5.2.4): id and type are there, nothing is null; raises `BadRequestDataError`."""
     entity = read_fragment(raw, names, simplified=simplified, max_depth=max_depth, nulls=False)
     if not entity.id:
-        raise BadRequestData("An entity needs an id", where="id", hint="Give a URI, e.g. urn:ngsi-ld:Sensor:1")
+        raise BadRequestDataError("An entity needs an id", where="id", hint="Give a URI, e.g. urn:ngsi-ld:Sensor:1")
     if not entity.types:
-        raise BadRequestData("An entity needs a type", where="type")
+        raise BadRequestDataError("An entity needs a type", where="type")
     return entity
 
 
 def read_fragment(
     raw: Json, names: Context, *, simplified: bool = False, max_depth: int = 64, nulls: bool = True
 ) -> Entity:
-    """Part of an entity (clause 5.2.4 without the obligation of id and type); raises `BadRequestData`."""
+    """Part of an entity (clause 5.2.4 without the obligation of id and type); raises `BadRequestDataError`."""
     if not isinstance(raw, dict):
-        raise BadRequestData("An entity is a JSON object", where="body")
+        raise BadRequestDataError("An entity is a JSON object", where="body")
     return _Reader(names, simplified, max_depth, nulls).entity(raw)
 
 
@@ -129,14 +129,16 @@ def read_attribute(raw: Json, name: str, names: Context, *, simplified: bool = F
 
 
 def check_id(value: Json) -> str:
-    """The id, if it is a URI (clause 5.2.4); raises `BadRequestData`."""
+    """The id, if it is a URI (clause 5.2.4); raises `BadRequestDataError`."""
     if not is_uri(value):
-        raise BadRequestData(f"The id {str(value)[:80]!r} is not a URI", where="id", hint="e.g. urn:ngsi-ld:Sensor:1")
+        raise BadRequestDataError(
+            f"The id {str(value)[:80]!r} is not a URI", where="id", hint="e.g. urn:ngsi-ld:Sensor:1"
+        )
     return str(value)
 
 
 def instant(value: Json, where: str) -> str:
-    """A DateTime (clause 4.6.3) as UTC text ending in Z; raises `BadRequestData`."""
+    """A DateTime (clause 4.6.3) as UTC text ending in Z; raises `BadRequestDataError`."""
     if isinstance(value, dict) and value.get("@type") == "DateTime":
         value = value.get("@value")
     if isinstance(value, str) and len(value) <= 40 and "T" in value:
@@ -149,7 +151,7 @@ def instant(value: Json, where: str) -> str:
                 return value
             if moment.tzinfo is not None:
                 return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    raise BadRequestData(
+    raise BadRequestDataError(
         f"{where} is {str(value)[:60]!r}, not a DateTime", where=where, hint="e.g. 2026-11-22T09:00:00Z"
     )
 
@@ -168,7 +170,8 @@ class _Reader:
         self.shapes: dict[str, int] = {}
 
     def entity(self, raw: dict[str, Json]) -> Entity:
-        entity_id, types, scope = "", (), None
+        entity_id, scope = "", None
+        types: tuple[str, ...] = ()
         attributes: dict[str, Attribute] = {}
         canonical = self._names.canonical
         for key, value in raw.items():
@@ -182,7 +185,7 @@ class _Reader:
             elif name in _DROPPED:
                 continue
             elif name in attributes:
-                raise BadRequestData(f"{key!r} names an attribute that is there already", where=key)
+                raise BadRequestDataError(f"{key!r} names an attribute that is there already", where=key)
             else:
                 attributes[name] = self.attribute(name, value)
         return Entity(entity_id, types, attributes, self.shapes, scope)
@@ -190,14 +193,14 @@ class _Reader:
     def _types(self, value: Json) -> tuple[str, ...]:
         listed = value if isinstance(value, list) else [value]
         if not listed or len(listed) > 64 or not all(isinstance(one, str) and one for one in listed):
-            raise BadRequestData("type is a name or a list of names", where="type")
+            raise BadRequestDataError("type is a name or a list of names", where="type")
         return tuple(dict.fromkeys(self._names.canonical(one) for one in listed))
 
     def attribute(self, name: str, raw: Json) -> Attribute:
         if type(raw) is list and self._several(raw):
             return self._instances(name, raw)
         if name[:1] == "@":
-            raise BadRequestData(f"{name!r} cannot be an attribute name", where=name)
+            raise BadRequestDataError(f"{name!r} cannot be an attribute name", where=name)
         return self._instance(name, raw, 2)
 
     def _several(self, raw: list[Json]) -> bool:
@@ -210,7 +213,9 @@ class _Reader:
             dataset = instance.get("datasetId", "")
             if dataset in found:
                 said = dataset or "the default one"
-                raise BadRequestData(f"{name} has two instances for {said}", where=name, hint="Give each a datasetId")
+                raise BadRequestDataError(
+                    f"{name} has two instances for {said}", where=name, hint="Give each a datasetId"
+                )
             found[dataset] = instance
         if len(found) == 1:
             return next(iter(found.values()))
@@ -227,7 +232,7 @@ class _Reader:
 
     def _reified(self, name: str, raw: dict[str, Json], kind: str, member: str, depth: int) -> Json:
         if depth > self._depth:
-            raise BadRequestData(f"{name} nests deeper than {self._depth} levels", where=name)
+            raise BadRequestDataError(f"{name} nests deeper than {self._depth} levels", where=name)
         instance: dict[str, Json] = {"type": kind}
         found = False
         for key, value in raw.items():
@@ -241,7 +246,7 @@ class _Reader:
             else:
                 self._other(instance, name, key, value, depth)
         if not found:
-            raise BadRequestData(f"The {kind} {name} has no {member}", where=name)
+            raise BadRequestDataError(f"The {kind} {name} has no {member}", where=name)
         if depth == 2:
             self._note(name, kind, instance[member])
         return instance
@@ -261,7 +266,7 @@ class _Reader:
             if kind == "Property" and _is_geometry(raw.get("value")):
                 kind = "GeoProperty"
         elif kind not in VALUE_MEMBER:
-            raise BadRequestData(f"{kind!r} is not a kind of attribute", where=f"{name}.type")
+            raise BadRequestDataError(f"{kind!r} is not a kind of attribute", where=f"{name}.type")
         for key, value in raw.items():
             if key == "type":
                 instance[key] = kind
@@ -284,14 +289,14 @@ class _Reader:
             instance[member] = _dataset(value, name)
         elif member in _TEXT_MEMBERS:
             if not isinstance(value, str) or not value:
-                raise BadRequestData(f"{name}.{member} is text", where=f"{name}.{member}")
+                raise BadRequestDataError(f"{name}.{member} is text", where=f"{name}.{member}")
             instance[member] = value
         elif member in _NAME_MEMBERS:
             instance[member] = self._vocabulary(value, f"{name}.{member}")
         elif member == "expiresAt":
             instance[member] = instant(value, f"{name}.expiresAt")
         elif member in VALUE_MEMBER.values() or member[:1] == "@":
-            raise BadRequestData(f"{name} may not have the member {key!r} beside its own value", where=name)
+            raise BadRequestDataError(f"{name} may not have the member {key!r} beside its own value", where=name)
         else:
             instance[member] = self._sub_attribute(f"{name}.{key}", value, depth)
 
@@ -303,7 +308,7 @@ class _Reader:
     def _bare(self, name: str, value: Json, depth: int) -> Json:
         """A scalar or list standing for a Property's value: concise and simplified forms."""
         if value is None:
-            raise BadRequestData(f"{name} is null", where=name, hint=f"To delete it, merge with {NULL!r}")
+            raise BadRequestDataError(f"{name} is null", where=name, hint=f"To delete it, merge with {NULL!r}")
         if value == NULL and self._nulls:
             return None
         instance = {"type": "Property", "value": self._value(name, "Property", value, depth)}
@@ -325,8 +330,8 @@ class _Reader:
                 return self._reified(name, raw, "LanguageProperty", "languageMap", depth)
             return self._bare_object(name, raw, depth)
         if kind is not None:
-            raise BadRequestData(f"{kind!r} is not a kind of attribute", where=f"{name}.type", hint=_KINDS_HINT)
-        raise BadRequestData(f"{name} has neither type nor value", where=name, hint=_KINDS_HINT)
+            raise BadRequestDataError(f"{kind!r} is not a kind of attribute", where=f"{name}.type", hint=_KINDS_HINT)
+        raise BadRequestDataError(f"{name} has neither type nor value", where=name, hint=_KINDS_HINT)
 
     def _bare_object(self, name: str, raw: dict[str, Json], depth: int) -> Json:
         return self._reified(name, {"value": raw}, "Property", "value", depth)
@@ -336,7 +341,7 @@ class _Reader:
             if value.__class__ in _SCALARS:
                 return value
             if value is None:
-                raise BadRequestData(f"The value of {name} is null", where=name)
+                raise BadRequestDataError(f"The value of {name} is null", where=name)
             return self._inside(name, value, depth)
         if value == NULL and self._nulls:
             return NULL
@@ -347,7 +352,7 @@ class _Reader:
             return value
         if isinstance(value, list) and value and all(is_uri(one) for one in value):
             return value
-        raise BadRequestData(f"The object of {name} is not a URI", where=name, hint="e.g. urn:ngsi-ld:Building:1")
+        raise BadRequestDataError(f"The object of {name} is not a URI", where=name, hint="e.g. urn:ngsi-ld:Building:1")
 
     def _geometry(self, name: str, value: Json, _depth: int) -> Json:
         return check_geometry(value, name)
@@ -355,7 +360,7 @@ class _Reader:
     def _language_map(self, name: str, value: Json, _depth: int) -> Json:
         if isinstance(value, dict) and value and all(_language(said) for said in value.values()):
             return value
-        raise BadRequestData(f"The languageMap of {name} maps language tags to text", where=name)
+        raise BadRequestDataError(f"The languageMap of {name} maps language tags to text", where=name)
 
     def _vocab(self, name: str, value: Json, _depth: int) -> Json:
         return self._vocabulary(value, name)
@@ -363,24 +368,24 @@ class _Reader:
     def _vocabulary(self, value: Json, where: str) -> Json:
         listed = value if isinstance(value, list) else [value]
         if not listed or not all(isinstance(one, str) and one for one in listed):
-            raise BadRequestData(f"{where} is a name or a list of names", where=where)
+            raise BadRequestDataError(f"{where} is a name or a list of names", where=where)
         said = [self._names.canonical(one) for one in listed]
         return said if isinstance(value, list) else said[0]
 
     def _list(self, name: str, value: Json, depth: int) -> Json:
         if not isinstance(value, list):
-            raise BadRequestData(f"The valueList of {name} is a list", where=name)
+            raise BadRequestDataError(f"The valueList of {name} is a list", where=name)
         return self._inside(name, value, depth)
 
     def _objects(self, name: str, value: Json, _depth: int) -> Json:
         listed = [one.get("object") if isinstance(one, dict) else one for one in value] if type(value) is list else []
         if type(value) is not list or not all(is_uri(one) for one in listed):
-            raise BadRequestData(f"The objectList of {name} is a list of URIs", where=name)
+            raise BadRequestDataError(f"The objectList of {name} is a list of URIs", where=name)
         return [{"object": one} for one in listed]
 
     def _json(self, name: str, value: Json, depth: int) -> Json:
         if value is None:
-            raise BadRequestData(f"The json of {name} is null", where=name)
+            raise BadRequestDataError(f"The json of {name} is null", where=name)
         _bounded(value, self._depth - depth, name)
         return value
 
@@ -393,7 +398,7 @@ class _Reader:
 
     def _translated(self, name: str, value: Json, depth: int) -> Json:
         if depth > self._depth:
-            raise BadRequestData(f"{name} nests deeper than {self._depth} levels", where=name)
+            raise BadRequestDataError(f"{name} nests deeper than {self._depth} levels", where=name)
         if isinstance(value, list):
             return [self._translated(name, one, depth + 1) for one in value]
         if not isinstance(value, dict):
@@ -439,7 +444,7 @@ def _language(said: Json) -> bool:
 
 def _dataset(value: Json, name: str) -> str:
     if not is_uri(value):
-        raise BadRequestData(f"The datasetId of {name} is not a URI", where=f"{name}.datasetId")
+        raise BadRequestDataError(f"The datasetId of {name} is not a URI", where=f"{name}.datasetId")
     return str(value)
 
 
@@ -449,14 +454,14 @@ def _scope(value: Json) -> Json:
     if value == NULL:
         return NULL
     if not all(isinstance(one, str) and one and len(one) < 1024 for one in listed) or not listed:
-        raise BadRequestData("scope is a path like /Gimhae/Traffic or a list of those", where="scope")
+        raise BadRequestDataError("scope is a path like /Gimhae/Traffic or a list of those", where="scope")
     said = [one if one.startswith("/") else "/" + one for one in listed]
     return said if isinstance(value, list) else said[0]
 
 
 def _bounded(value: Json, left: int, name: str) -> None:
     if left < 0:
-        raise BadRequestData(f"{name} nests too deep", where=name)
+        raise BadRequestDataError(f"{name} nests too deep", where=name)
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list):
@@ -467,17 +472,17 @@ def _bounded(value: Json, left: int, name: str) -> None:
 
 
 def check_geometry(value: Json, name: str) -> Json:
-    """A GeoJSON geometry (RFC 7946) with believable WGS84 positions; raises `BadRequestData`."""
+    """A GeoJSON geometry (RFC 7946) with believable WGS84 positions; raises `BadRequestDataError`."""
     if not isinstance(value, dict):
-        raise BadRequestData(f"{name} is not a GeoJSON geometry", where=name)
+        raise BadRequestDataError(f"{name} is not a GeoJSON geometry", where=name)
     kind = value.get("type")
     if kind == "GeometryCollection":
         members = value.get("geometries")
         if not isinstance(members, list) or not members:
-            raise BadRequestData(f"{name} is an empty GeometryCollection", where=name)
+            raise BadRequestDataError(f"{name} is an empty GeometryCollection", where=name)
         return {"type": kind, "geometries": [check_geometry(one, name) for one in members]}
     if kind not in _POSITIONS:
-        raise BadRequestData(f"{name} has the geometry type {str(kind)[:40]!r}", where=name, hint="RFC 7946, 3.1")
+        raise BadRequestDataError(f"{name} has the geometry type {str(kind)[:40]!r}", where=name, hint="RFC 7946, 3.1")
     coordinates = value.get("coordinates")
     _positions(coordinates, _POSITIONS[kind], name)
     _closed(kind, coordinates, name)
@@ -486,19 +491,19 @@ def check_geometry(value: Json, name: str) -> Json:
 
 def _positions(coordinates: Json, depth: int, name: str) -> None:
     if not isinstance(coordinates, list) or not coordinates:
-        raise BadRequestData(f"The coordinates of {name} are not a list", where=name)
+        raise BadRequestDataError(f"The coordinates of {name} are not a list", where=name)
     if depth:
         for inner in coordinates:
             _positions(inner, depth - 1, name)
         return
     if not 2 <= len(coordinates) <= 3 or not all(_number(one) for one in coordinates):
-        raise BadRequestData(f"{name} has a position that is not [longitude, latitude]", where=name)
+        raise BadRequestDataError(f"{name} has a position that is not [longitude, latitude]", where=name)
     lon, lat = coordinates[0], coordinates[1]
     if -180 <= lon <= 180 and -90 <= lat <= 90:
         return
     swapped = -180 <= lat <= 180 and -90 <= lon <= 90
     hint = "Longitude comes first: the two look swapped" if swapped else "Degrees, WGS84, longitude first"
-    raise BadRequestData(f"{name} lies at [{lon}, {lat}], outside the world", where=name, hint=hint)
+    raise BadRequestDataError(f"{name} lies at [{lon}, {lat}], outside the world", where=name, hint=hint)
 
 
 def _number(value: Json) -> bool:
@@ -507,9 +512,11 @@ def _number(value: Json) -> bool:
 
 def _closed(kind: str, coordinates: Json, name: str) -> None:
     if kind == "LineString" and len(coordinates) < 2:
-        raise BadRequestData(f"{name} is a line of one position", where=name)
+        raise BadRequestDataError(f"{name} is a line of one position", where=name)
     if kind not in ("Polygon", "MultiPolygon"):
         return
     rings = coordinates if kind == "Polygon" else [ring for part in coordinates for ring in part]
     if not all(len(ring) >= 4 and ring[0] == ring[-1] for ring in rings):
-        raise BadRequestData(f"{name} has a ring that is not closed", where=name, hint="Repeat the first position last")
+        raise BadRequestDataError(
+            f"{name} has a ring that is not closed", where=name, hint="Repeat the first position last"
+        )

@@ -19,63 +19,63 @@ class NgsiLdError(MadangError):
         return super().problem() | {"type": ERROR_BASE + self.ngsi_type}
 
 
-class InvalidRequest(NgsiLdError):  # noqa: N818 -- the specification's name for it
+class InvalidRequestError(NgsiLdError):
     """The request cannot be read at all: not JSON, no body, an unknown parameter."""
 
     code, status, title, ngsi_type = "invalid-request", 400, "The request cannot be read", "InvalidRequest"
 
 
-class BadRequestData(NgsiLdError):  # noqa: N818 -- the specification's name for it
+class BadRequestDataError(NgsiLdError):
     """The request reads as JSON but says something the information model does not allow."""
 
     code, status, title, ngsi_type = "bad-request-data", 400, "The data is not valid NGSI-LD", "BadRequestData"
 
 
-class AlreadyExists(NgsiLdError):  # noqa: N818 -- the specification's name for it
+class AlreadyExistsError(NgsiLdError):
     """Creating what is there already."""
 
     code, status, title, ngsi_type = "already-exists", 409, "It exists already", "AlreadyExists"
 
 
-class ResourceNotFound(NgsiLdError):  # noqa: N818 -- the specification's name for it
+class ResourceNotFoundError(NgsiLdError):
     """No such entity or attribute for this asker."""
 
     code, status, title, ngsi_type = "resource-not-found", 404, "There is no such thing here", "ResourceNotFound"
 
 
-class NonexistentTenant(NgsiLdError):  # noqa: N818 -- the specification's name for it
+class NonexistentTenantError(NgsiLdError):
     """The tenant is not one the credential belongs to; whether it exists elsewhere is not said."""
 
     code, status, title, ngsi_type = "nonexistent-tenant", 404, "There is no such tenant", "NonexistentTenant"
 
 
-class OperationNotSupported(NgsiLdError):  # noqa: N818 -- the specification's name for it
+class OperationNotSupportedError(NgsiLdError):
     """The broker does not do this."""
 
     code, status, title = "operation-not-supported", 422, "The operation is not supported"
     ngsi_type = "OperationNotSupported"
 
 
-class TooManyResults(NgsiLdError):  # noqa: N818 -- the specification's name for it
+class TooManyResultsError(NgsiLdError):
     """The page asked for is larger than allowed."""
 
     code, status, title, ngsi_type = "too-many-results", 403, "More results than one page may hold", "TooManyResults"
 
 
-class TooComplexQuery(NgsiLdError):  # noqa: N818 -- the specification's name for it
+class TooComplexQueryError(NgsiLdError):
     """The query is larger or runs longer than allowed."""
 
     code, status, title, ngsi_type = "too-complex-query", 403, "The query is too complex", "TooComplexQuery"
 
 
-class LdContextNotAvailable(NgsiLdError):  # noqa: N818 -- the specification's name for it
+class LdContextNotAvailableError(NgsiLdError):
     """A remote @context cannot be had: not answering, not allowed, or not a context."""
 
     code, status, title = "ld-context-not-available", 503, "The @context is not available"
     ngsi_type = "LdContextNotAvailable"
 
 
-class AccessRefused(NgsiLdError):
+class AccessRefusedError(NgsiLdError):
     """The credential holds, but not for this type, tenant or operation."""
 
     code, status, title, ngsi_type = (
@@ -86,56 +86,56 @@ class AccessRefused(NgsiLdError):
     )
 
 
-class NotAuthenticated(NgsiLdError):
+class NotAuthenticatedError(NgsiLdError):
     """No credential, or one that does not hold."""
 
     code, status, title, ngsi_type = "not-authenticated", 401, "Send a valid credential", "InvalidRequest"
 
 
-class MediaTypeRefused(NgsiLdError):
+class MediaTypeRefusedError(NgsiLdError):
     """The body's media type is not one this resource takes (clause 6.3.4)."""
 
     code, status, title, ngsi_type = "unsupported-media-type", 415, "The media type is not taken", "InvalidRequest"
 
 
-class NotAcceptable(NgsiLdError):
+class NotAcceptableError(NgsiLdError):
     """None of the media types in Accept can be given (clause 6.3.4)."""
 
     code, status, title, ngsi_type = "not-acceptable", 406, "No acceptable media type", "InvalidRequest"
 
 
-class BodyTooLarge(NgsiLdError):
+class BodyTooLargeError(NgsiLdError):
     """More bytes than the door takes."""
 
     code, status, title, ngsi_type = "too-large", 413, "The body is larger than allowed", "InvalidRequest"
 
 
-class MethodRefused(NgsiLdError):
+class MethodRefusedError(NgsiLdError):
     """The resource does not know the method."""
 
     code, status, title = "method-not-allowed", 405, "The resource does not know this method"
     ngsi_type = "OperationNotSupported"
 
 
-class KeyReused(NgsiLdError):
+class KeyReusedError(NgsiLdError):
     """An idempotency key came again with another body: an alarm has been raised."""
 
     code, status, title, ngsi_type = "key-reused", 409, "The key was used for another body", "AlreadyExists"
 
 
-class CursorLost(MadangError):
+class CursorLostError(MadangError):
     """The feed cannot go on from this cursor: it is foreign, or older than what is kept. Read everything afresh."""
 
     code, status, title = "cursor-lost", 410, "The feed cannot resume from this cursor"
 
 
-class StoreUnavailable(UnavailableError):
+class StoreUnavailableError(UnavailableError):
     """The store did not take the write; nothing of it was kept."""
 
     code, title = "store-unavailable", "The store did not take the write; nothing of it was kept"
 
 
-class StoreRefused(ConfigError):
+class StoreRefusedError(ConfigError):
     """The store file cannot be used as it is."""
 
     code, title = "store-refused", "The hub store cannot be opened"

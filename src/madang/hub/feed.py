@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from madang.hub.changes import Op
-from madang.hub.errors import CursorLost
+from madang.hub.errors import CursorLostError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ def write_cursor(epoch: str, tenant: str, position: int) -> str:
 
 
 def read_cursor(cursor: str, epoch: str, tenant: str) -> int:
-    """The position of a cursor; raises `CursorLost` for one of another store or tenant, or one that is no cursor."""
+    """The position of a cursor; raises `CursorLostError` when it is of another feed or no cursor."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         said_epoch, position, said_tenant = text.split(".", 2)
         number = int(position)
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise CursorLost("This is not a cursor of the change feed", where="cursor") from None
+        raise CursorLostError("This is not a cursor of the change feed", where="cursor") from None
     if said_epoch != epoch or said_tenant != tenant:
-        raise CursorLost("The cursor belongs to another feed", where="cursor", hint="Start without a cursor")
+        raise CursorLostError("The cursor belongs to another feed", where="cursor", hint="Start without a cursor")
     return number

@@ -3,6 +3,7 @@ imported only where it is needed. Distances in metres on a local plane, good to 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -104,7 +105,7 @@ def _inside(query: GeoQuery) -> Callable[[Json], bool]:
 def _in_ring(lon: float, lat: float, ring: Json) -> bool:
     """Even–odd rule."""
     odd = False
-    for here, there in zip(ring, ring[1:], strict=False):
+    for here, there in itertools.pairwise(ring):
         if (here[1] > lat) != (there[1] > lat):
             crossing = here[0] + (lat - here[1]) * (there[0] - here[0]) / (there[1] - here[1])
             odd ^= lon < crossing

@@ -62,7 +62,7 @@ class Hub:
 
     @classmethod
     async def open(cls, config: HubConfig | None = None, clock: Clock = system_clock) -> Hub:
-        """Opens the store named in the configuration, upgrading an older one; raises `StoreRefused`."""
+        """Opens the store named in the configuration, upgrading an older one; raises `StoreRefusedError`."""
         config = config or HubConfig()
         hub = cls(config, clock, await SqliteStore.open(Path(config.store), config, clock))
         hub._housekeeping = asyncio.get_running_loop().create_task(hub._keep_house())
@@ -126,12 +126,12 @@ class Hub:
         return BatchResult(result.created, result.updated, (*(one for one, _ in refused), *result.errors))
 
     @staticmethod
-    def _bad_places(errors: Iterable[_Bad]) -> list[int]:
+    def _bad_places(errors: Iterable[_Placed]) -> list[int]:
         return [one.place for one in errors]
 
-    async def _read(self, entities: Iterable[Mapping[str, Json]]) -> tuple[list[Entity], list[_Bad]]:
+    async def _read(self, entities: Iterable[Mapping[str, Json]]) -> tuple[list[Entity], list[_Placed]]:
         read: list[Entity] = []
-        errors: list[_Bad] = []
+        errors: list[_Placed] = []
         for place, raw in enumerate(entities):
             try:
                 names = await self.contexts.get(raw["@context"]) if "@context" in raw else CORE_CONTEXT
@@ -140,7 +140,7 @@ class Hub:
                 change.encode(entity.attributes, entity.id)
                 read.append(entity)
             except NgsiLdError as error:
-                errors.append(_Bad(str(raw.get("id", ""))[:200], error, place))
+                errors.append(_Placed(str(raw.get("id", ""))[:200], error, place))
         return read, errors
 
     async def write(self, tenant: str, mutations: list[Mutation], source: str) -> BatchResult:
@@ -160,7 +160,7 @@ class Hub:
     async def changes(self, tenant: str, cursor: str | None, limit: int = 500) -> tuple[list[FeedChange], str]:
         """Changes after `cursor` (None: the oldest kept) in commit order, and the cursor to go on from.
 
-        Raises `CursorLost` when the feed cannot resume there: read everything afresh, then go on from
+        Raises `CursorLostError` when the feed cannot resume there: read everything afresh, then go on from
         `latest_cursor` taken before.
         """
         return await self.store.changes(tenant.lower(), cursor, limit)
@@ -193,7 +193,7 @@ class Hub:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bad(ItemError):
+class _Placed(ItemError):
     place: int = 0
 
 

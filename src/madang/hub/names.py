@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from madang.hub.errors import BadRequestData
+from madang.hub.errors import BadRequestDataError
 
 NGSI = "https://uri.etsi.org/ngsi-ld/"
 DEFAULT = NGSI + "default-context/"
@@ -34,15 +34,15 @@ previousValueList previousVocab propertyNames q reason receiverInfo refreshRate 
 relationshipNames scope scopeQ showChanges startAt status subscriptionId subscriptionName success sum sumsq stddev
 sysAttrs temporalQ tenant throttling timeAt timeInterval timeout timeproperty timerel timesFailed timesSent
 totalCount triggerReason typeList typeName typeNames unchanged unitCode updated uri valueType watchedAttributes
-""".split()
+"""
 _GEO_TERMS = """
 Feature FeatureCollection GeometryCollection LineString MultiLineString MultiPoint MultiPolygon Point Polygon
 bbox coordinates features geometry properties
-""".split()
+"""
 
 CORE: dict[str, str] = (
-    {term: NGSI + term for term in _PLAIN_TERMS}
-    | {term: GEOJSON + term for term in _GEO_TERMS}
+    {term: NGSI + term for term in _PLAIN_TERMS.split()}
+    | {term: GEOJSON + term for term in _GEO_TERMS.split()}
     | {
         "id": "@id",
         "type": "@type",
@@ -114,9 +114,9 @@ def expand_canonical(name: str) -> str:
 
 
 def check_name(name: str, what: str = "attribute name") -> str:
-    """The name, if it may be one (clause 4.6.2); raises `BadRequestData`."""
+    """The name, if it may be one (clause 4.6.2); raises `BadRequestDataError`."""
     if not name or len(name) > 2048 or _FORBIDDEN.search(name):
-        raise BadRequestData(
+        raise BadRequestDataError(
             f"{name[:80]!r} cannot be an {what}", where=name[:80], hint="Use letters, digits and _ - . or a full IRI"
         )
     return name

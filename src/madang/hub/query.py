@@ -16,7 +16,7 @@ import orjson
 
 from madang.hub.context import CORE_CONTEXT, Context
 from madang.hub.entity import Json, check_geometry, instant
-from madang.hub.errors import BadRequestData, NgsiLdError, TooComplexQuery, TooManyResults
+from madang.hub.errors import BadRequestDataError, NgsiLdError, TooComplexQueryError, TooManyResultsError
 from madang.hub.names import is_uri
 
 MAX_Q = 8_192
@@ -150,7 +150,7 @@ class Query:
 def parse_query(
     parameters: Mapping[str, str], names: Context = CORE_CONTEXT, *, default_limit: int = 20, max_limit: int = 1000
 ) -> Query:
-    """A `Query` from decoded query-string parameters; raises `BadRequestData` naming the parameter."""
+    """A `Query` from decoded query-string parameters; raises `BadRequestDataError` naming the parameter."""
     given = parameters.get
     limit, count = _paging(parameters, default_limit, max_limit)
     return Query(
@@ -172,30 +172,32 @@ def _paging(parameters: Mapping[str, str], default_limit: int, max_limit: int) -
     count = boolean(parameters.get("count", "false"), "count")
     limit = _whole(parameters.get("limit", str(default_limit)), "limit")
     if limit > max_limit:
-        raise TooManyResults(f"limit is {limit}; at most {max_limit} at once", where="limit", hint="Page by offset")
+        raise TooManyResultsError(
+            f"limit is {limit}; at most {max_limit} at once", where="limit", hint="Page by offset"
+        )
     if limit == 0 and not count:
-        raise BadRequestData("limit=0 needs count=true", where="limit")
+        raise BadRequestDataError("limit=0 needs count=true", where="limit")
     return limit, count
 
 
 def _whole(text: str, where: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 12:
-        raise BadRequestData(f"{where} is {text[:40]!r}, not a whole number", where=where)
+        raise BadRequestDataError(f"{where} is {text[:40]!r}, not a whole number", where=where)
     return int(text)
 
 
 def boolean(text: str, where: str) -> bool:
-    """`true` or `false`; raises `BadRequestData`."""
+    """`true` or `false`; raises `BadRequestDataError`."""
     if text in ("true", "false"):
         return text == "true"
-    raise BadRequestData(f"{where} is {text[:40]!r}; it is true or false", where=where)
+    raise BadRequestDataError(f"{where} is {text[:40]!r}; it is true or false", where=where)
 
 
 def _ids(text: str) -> tuple[str, ...]:
     ids = tuple(one for one in text.split(",") if one)
     for one in ids:
         if not is_uri(one):
-            raise BadRequestData(f"id names {one[:80]!r}, which is not a URI", where="id")
+            raise BadRequestDataError(f"id names {one[:80]!r}, which is not a URI", where="id")
     return ids
 
 
@@ -205,7 +207,7 @@ def attribute_list(text: str, names: Context, where: str) -> tuple[str, ...]:
         return ()
     parts = text.split(",")
     if not all(parts):
-        raise BadRequestData(f"{where} has an empty name", where=where)
+        raise BadRequestDataError(f"{where} has an empty name", where=where)
     return tuple(names.canonical(one) for one in parts)
 
 
@@ -221,11 +223,11 @@ def check_pattern(text: str, where: str) -> None:
 
 
 def compile_pattern(text: str, where: str = "pattern") -> Callable[[str], object]:
-    """A search function of a regular expression; raises `BadRequestData`."""
-    import re2  # lazily: only some queries need it
+    """A search function of a regular expression; raises `BadRequestDataError`."""
+    import re2  # type: ignore[import-untyped] # ships no types; lazily: only some queries need it
 
     if len(text) > MAX_PATTERN:
-        raise TooComplexQuery(f"{where} is longer than {MAX_PATTERN} characters", where=where)
+        raise TooComplexQueryError(f"{where} is longer than {MAX_PATTERN} characters", where=where)
     options = re2.Options()
     options.max_mem = 1 << 20
     options.log_errors = False
@@ -234,7 +236,7 @@ def compile_pattern(text: str, where: str = "pattern") -> Callable[[str], object
     except (re2.error, UnicodeError) as error:
         said = error.args[0] if error.args else ""
         said = said.decode(errors="replace") if isinstance(said, bytes) else said
-        raise BadRequestData(
+        raise BadRequestDataError(
             f"{where} is not a regular expression: {said}", where=where, hint="RE2 syntax: no back references"
         ) from None
     return search
@@ -252,22 +254,22 @@ class _Types:
 
     def __init__(self, text: str, names: Context) -> None:
         if len(text) > MAX_Q:
-            raise TooComplexQuery("type is too long", where="type")
+            raise TooComplexQueryError("type is too long", where="type")
         self._tokens = self._TOKEN.findall(text)
         self._names = names
         self._at = 0
 
     def parse(self) -> TypeSelection:
         if len(self._tokens) > 4 * MAX_TERMS:
-            raise TooComplexQuery("type selects too many types", where="type")
+            raise TooComplexQueryError("type selects too many types", where="type")
         found = self._either(0)
         if self._at != len(self._tokens):
             raise self._wrong()
         return found
 
-    def _wrong(self) -> BadRequestData:
+    def _wrong(self) -> BadRequestDataError:
         said = self._tokens[self._at][:40] if self._at < len(self._tokens) else "the end"
-        return BadRequestData(f"type is not a type selection near {said!r}", where="type", hint="e.g. A,(B;C)")
+        return BadRequestDataError(f"type is not a type selection near {said!r}", where="type", hint="e.g. A,(B;C)")
 
     def _peek(self) -> str:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""
@@ -287,18 +289,18 @@ class _Types:
         return parts[0] if len(parts) == 1 else TypeAll(tuple(parts))
 
     def _one(self, depth: int) -> TypeSelection:
-        token = self._peek()
-        if token == "(" and depth < 16:
+        said = self._peek()
+        if said == "(" and depth < 16:
             self._at += 1
             inner = self._either(depth + 1)
             if self._peek() != ")":
                 raise self._wrong()
             self._at += 1
             return inner
-        if not token or token in "(),;|":
+        if not said or said in "(),;|":
             raise self._wrong()
         self._at += 1
-        return TypeName(self._names.canonical(token))
+        return TypeName(self._names.canonical(said))
 
 
 def type_names(selection: TypeSelection | None) -> frozenset[str]:
@@ -311,11 +313,11 @@ def type_names(selection: TypeSelection | None) -> frozenset[str]:
 
 
 def parse_q(text: str, names: Context) -> Condition | None:
-    """The query language (clause 4.9) → `Condition`; raises `BadRequestData` with the place."""
+    """The query language (clause 4.9) → `Condition`; raises `BadRequestDataError` with the place."""
     if not text:
         return None
     if len(text) > MAX_Q:
-        raise TooComplexQuery(f"q is longer than {MAX_Q} characters", where="q")
+        raise TooComplexQueryError(f"q is longer than {MAX_Q} characters", where="q")
     return _Q(text, names).parse()
 
 
@@ -340,9 +342,9 @@ class _Q:
             raise self._wrong("something follows the end of the query")
         return found
 
-    def _wrong(self, what: str) -> BadRequestData:
+    def _wrong(self, what: str) -> BadRequestDataError:
         rest = self._text[self._at : self._at + 30]
-        return BadRequestData(f"q: {what}, at character {self._at + 1} ({rest!r})", where="q", hint="Clause 4.9")
+        return BadRequestDataError(f"q: {what}, at character {self._at + 1} ({rest!r})", where="q", hint="Clause 4.9")
 
     def _next_is(self, mark: str) -> bool:
         return self._text.startswith(mark, self._at)
@@ -364,7 +366,7 @@ class _Q:
     def _term(self, depth: int) -> Condition:
         self._terms += 1
         if self._terms > MAX_TERMS or depth > 16:
-            raise TooComplexQuery(f"q has more than {MAX_TERMS} terms or nests too deep", where="q")
+            raise TooComplexQueryError(f"q has more than {MAX_TERMS} terms or nests too deep", where="q")
         if self._next_is("("):
             self._at += 1
             inner = self._either(depth + 1)
@@ -409,7 +411,7 @@ class _Q:
             self._at += 1
             values.append(self._value())
             if len(values) > 4 * MAX_TERMS:
-                raise TooComplexQuery("q lists too many values", where="q")
+                raise TooComplexQueryError("q lists too many values", where="q")
         if operator in _ORDERED and not all(isinstance(one, Literal) for one in values):
             raise self._wrong(f"{operator.value} takes one value, not a range")
         return tuple(values)
@@ -501,7 +503,7 @@ def parse_geo(parameters: Mapping[str, str], names: Context) -> GeoQuery | None:
     if not given:
         return None
     if lacking := [name for name in _GEO_PARAMETERS if not parameters.get(name)]:
-        raise BadRequestData(f"A geo-query also needs {', '.join(lacking)}", where=lacking[0], hint="Clause 4.10")
+        raise BadRequestDataError(f"A geo-query also needs {', '.join(lacking)}", where=lacking[0], hint="Clause 4.10")
     georel, min_m, max_m = _georel(parameters["georel"])
     geometry = _query_geometry(parameters["geometry"], parameters["coordinates"])
     attribute = names.canonical(parameters.get("geoproperty") or "location")
@@ -511,30 +513,34 @@ def parse_geo(parameters: Mapping[str, str], names: Context) -> GeoQuery | None:
 def _georel(text: str) -> tuple[Georel, float | None, float | None]:
     name, *modifiers = text.split(";")
     if name not in list(Georel):
-        raise BadRequestData(f"georel is {name[:40]!r}; it is one of {', '.join(Georel)}", where="georel")
+        raise BadRequestDataError(f"georel is {name[:40]!r}; it is one of {', '.join(Georel)}", where="georel")
     if name != Georel.NEAR:
         if modifiers:
-            raise BadRequestData(f"georel={name} takes no modifier", where="georel")
+            raise BadRequestDataError(f"georel={name} takes no modifier", where="georel")
         return Georel(name), None, None
     found: dict[str, float] = {}
     for modifier in modifiers:
         match = _NEAR.match(modifier)
         if match is None or match[1] in found:
-            raise BadRequestData(f"{modifier[:60]!r} is not a distance", where="georel", hint="near;maxDistance==2000")
+            raise BadRequestDataError(
+                f"{modifier[:60]!r} is not a distance", where="georel", hint="near;maxDistance==2000"
+            )
         found[match[1]] = float(match[2])
     if not found:
-        raise BadRequestData("near needs maxDistance or minDistance", where="georel", hint="near;maxDistance==2000")
+        raise BadRequestDataError(
+            "near needs maxDistance or minDistance", where="georel", hint="near;maxDistance==2000"
+        )
     return Georel.NEAR, found.get("minDistance"), found.get("maxDistance")
 
 
 def _query_geometry(kind: str, coordinates: str) -> Json:
     if kind == "GeometryCollection" or len(coordinates) > 200_000:
-        raise BadRequestData(f"geometry is {kind[:40]!r}, which is not taken here", where="geometry")
+        raise BadRequestDataError(f"geometry is {kind[:40]!r}, which is not taken here", where="geometry")
     try:
         decoded = orjson.loads(coordinates)
     except orjson.JSONDecodeError:
-        raise BadRequestData("coordinates is not a JSON array", where="coordinates") from None
+        raise BadRequestDataError("coordinates is not a JSON array", where="coordinates") from None
     try:
         return check_geometry({"type": kind, "coordinates": decoded}, "coordinates")
     except NgsiLdError as error:
-        raise BadRequestData(error.detail, where="coordinates", hint=error.hint) from None
+        raise BadRequestDataError(error.detail, where="coordinates", hint=error.hint) from None

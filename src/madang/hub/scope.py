@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import orjson
 
-from madang.hub.errors import BadRequestData
+from madang.hub.errors import BadRequestDataError
 
 _TERM = re.compile(r"/?[^/;,|()]+(?:/[^/;,|()]+)*\Z")
 
@@ -16,7 +16,9 @@ def check_scope_query(text: str) -> str:
     """The text, if it is a scope query: `/a/b`, `/a/+`, `/a/#`, with `;` for and, `,` or `|` for or."""
     for part in re.split(r"[;,|]", text):
         if not _TERM.match(part):
-            raise BadRequestData(f"scopeQ has the part {part[:60]!r}", where="scopeQ", hint="e.g. /Gimhae/#,/Busan")
+            raise BadRequestDataError(
+                f"scopeQ has the part {part[:60]!r}", where="scopeQ", hint="e.g. /Gimhae/#,/Busan"
+            )
     return text
 
 

@@ -55,10 +55,17 @@ class Select:
 class Catalog(Protocol):
     """What the store knows of one tenant's types and attributes."""
 
-    tenant: int
-    kinds: Mapping[str, int]
-    shapes: Mapping[str, int]
-    indexed: Collection[str]
+    @property
+    def tenant(self) -> int: ...
+
+    @property
+    def kinds(self) -> Mapping[str, int]: ...
+
+    @property
+    def shapes(self) -> Mapping[str, int]: ...
+
+    @property
+    def indexed(self) -> Collection[str]: ...
 
 
 NEVER = Sql("0")
@@ -80,7 +87,7 @@ def index_expression(attribute: str) -> str:
 
 
 def build(query: Query, catalog: Catalog, kinds_allowed: Collection[int] | None = None) -> Select | None:
-    """The selection, or None when nothing can match (an unknown type). `kinds_allowed` bounds what the asker may see."""
+    """The selection, or None when nothing can match; `kinds_allowed` bounds what the asker may see."""
     conditions = [Sql("e.tenant = ?", (catalog.tenant,)), Sql("e.body IS NOT NULL")]
     types = None if query.types is None else _types(query.types, catalog)
     if types == NEVER:

@@ -12,7 +12,7 @@ import orjson
 
 from madang.hub.changes import Effect, Mutation, Op, Outcome, Stored
 from madang.hub.entity import MAX_GEOMETRIES, Json
-from madang.hub.errors import BadRequestData, NgsiLdError
+from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.geo import box_of
 from madang.hub.sqlite_schema import CHANGE_BITS
 from madang.journal.apsw_session import ApswSession
@@ -125,7 +125,7 @@ class Group:
         if isinstance(outcome, NgsiLdError) or not outcome.changed:
             return outcome
         if outcome.geometries is not None and len(outcome.geometries) > MAX_GEOMETRIES:
-            return BadRequestData(f"An entity has at most {MAX_GEOMETRIES} geometries", where=mutation.entity_id)
+            return BadRequestDataError(f"An entity has at most {MAX_GEOMETRIES} geometries", where=mutation.entity_id)
         catalog = slot.catalog
         for name, shape in mutation.shapes.items():
             known = catalog.shapes.get(name, 0)
@@ -175,7 +175,7 @@ class Group:
         kind = catalog.kinds.get(name)
         if kind is None:
             sql = "INSERT INTO kind (tenant, name) VALUES (?, ?) RETURNING id"
-            kind = int(self._run(sql, (catalog.tenant, name)).fetchall()[0][0])
+            kind = int(self.session.execute(sql, (catalog.tenant, name))[0][0])
             catalog.kinds[name] = kind
         return kind
 

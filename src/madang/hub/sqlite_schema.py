@@ -9,7 +9,7 @@ from pathlib import Path
 
 import apsw
 
-from madang.hub.errors import StoreRefused
+from madang.hub.errors import StoreRefusedError
 from madang.hub.sql import index_expression, index_name
 from madang.journal.apsw_session import create_tables
 from madang.kernel.ids import new_id
@@ -55,10 +55,10 @@ MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (_first,)
 
 
 def migrate(connection: apsw.Connection, path: str) -> None:
-    """Brings a file to the present version in one transaction; raises `StoreRefused` for a newer one."""
+    """Brings a file to the present version in one transaction; raises `StoreRefusedError` for a newer one."""
     found = int(connection.pragma("user_version"))
     if found > len(MIGRATIONS):
-        raise StoreRefused(
+        raise StoreRefusedError(
             f"{path} has schema version {found}, this program knows {len(MIGRATIONS)}",
             where=path,
             hint="Use the newer program, or restore a backup made with this one",
@@ -79,13 +79,11 @@ def ensure_indexes(connection: apsw.Connection, attributes: tuple[str, ...]) -> 
         connection.execute(f'DROP INDEX "{name}"')
     for name in wanted.keys() - there:
         expression = index_expression(wanted[name])
-        connection.execute(
-            f'CREATE INDEX "{name}" ON entity (tenant, {expression}) WHERE {expression} IS NOT NULL'  # noqa: S608 -- names checked
-        )
+        connection.execute(f'CREATE INDEX "{name}" ON entity (tenant, {expression}) WHERE {expression} IS NOT NULL')
 
 
 def own(path: Path) -> FileIO:
-    """Takes the file for this process, until what is returned is closed; raises `StoreRefused` when another has it.
+    """Takes the file for this process until what is returned is closed; raises `StoreRefusedError`.
 
     Readers keep committed entities in memory, so a second writing process would make them stale.
     """
@@ -94,7 +92,7 @@ def own(path: Path) -> FileIO:
         _lock(lock)
     except OSError:
         lock.close()
-        raise StoreRefused(
+        raise StoreRefusedError(
             f"{path} is in use by another process", where=str(path), hint="Stop that one first"
         ) from None
     return lock

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ import orjson
 from madang.hub.changes import Op, Stored
 from madang.hub.config import HubConfig
 from madang.hub.entity import Json
-from madang.hub.errors import CursorLost, StoreUnavailable, TooComplexQuery
+from madang.hub.errors import CursorLostError, StoreUnavailableError, TooComplexQueryError
 from madang.hub.feed import FeedChange, read_cursor, write_cursor
 from madang.hub.query import Query, compile_pattern
 from madang.hub.scope import in_scope
@@ -32,6 +32,7 @@ from madang.hub.sql import Select, build
 from madang.hub.sqlite_group import COLUMNS, Group, TenantCatalog, moment_of, ms_of, stored_of
 from madang.hub.sqlite_schema import CHANGE_BITS, ensure_indexes, migrate, own
 from madang.hub.store import Feed, Page, Reject, RejectSummary, WriteTx
+from madang.journal.apsw_session import ApswSession
 from madang.kernel.clock import Clock, system_clock
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class _Reader:
         self.connection.pragma("cache_size", -16_000)
         self.related: Callable[[Json], bool] = lambda _geometry: False
         self.deadline: float | None = None
-        create = self.connection.create_scalar_function
+        create: Any = self.connection.create_scalar_function  # Any: apsw types the arguments as any column value
         create("matches", _matches, 2, deterministic=True)
         create("scoped", in_scope, 2, deterministic=True)
         create("related", self._related, 3)
@@ -123,7 +124,7 @@ class SqliteStore:
     async def open(
         cls, path: Path, config: HubConfig, clock: Clock = system_clock, *, vfs: str | None = None
     ) -> SqliteStore:
-        """Opens or makes the file; raises `StoreRefused` for a newer schema or one held by another process."""
+        """Opens or makes the file; raises `StoreRefusedError` for a newer schema or one held by another process."""
         path.parent.mkdir(parents=True, exist_ok=True)
         return await asyncio.to_thread(cls, path, config, clock, vfs)
 
@@ -152,7 +153,7 @@ class SqliteStore:
 
     def _learn(self) -> None:
         """Reads what is kept in memory; again after a rollback."""
-        run = self.writer.execute
+        run = ApswSession(self.writer).execute
         self._catalogs = {
             code: TenantCatalog(number, code, self._config.indexed_attributes)
             for number, code in run("SELECT id, code FROM tenant")
@@ -164,18 +165,18 @@ class SqliteStore:
             by_number[number].shapes[name] = shape
         for number, catalog in by_number.items():
             low, high = number << CHANGE_BITS, (number + 1) << CHANGE_BITS
-            last = run("SELECT max(seq) FROM change WHERE seq > ? AND seq < ?", (low, high)).fetchall()[0][0]
+            last = run("SELECT max(seq) FROM change WHERE seq > ? AND seq < ?", (low, high))[0][0]
             floor = self._floor(self.writer, catalog)
             catalog.position = max(floor, 0 if last is None else last - low)
             for (at_ms,) in run("SELECT at_ms FROM change WHERE seq = ?", (last,)):
                 self._last_ms = max(self._last_ms, at_ms)
-        self._keys = run("SELECT coalesce(max(key), 0) FROM entity").fetchall()[0][0]
+        self._keys = run("SELECT coalesce(max(key), 0) FROM entity")[0][0]
 
     # Writing.
 
     async def write(self, work: Callable[[WriteTx], T]) -> T:
         if self._closed:
-            raise StoreUnavailable("The hub is closing")
+            raise StoreUnavailableError("The hub is closing")
         unit = _Unit(work, asyncio.get_running_loop().create_future())
         self._waiting.append(unit)
         if self._writing is None:
@@ -286,7 +287,7 @@ class SqliteStore:
                 return read(reader)
             except apsw.InterruptError:
                 limit = self._config.query_timeout_s
-                raise TooComplexQuery(f"The query ran longer than {limit:g} s", hint="Narrow it by type") from None
+                raise TooComplexQueryError(f"The query ran longer than {limit:g} s", hint="Narrow it by type") from None
             finally:
                 self._readers.put(reader)
 
@@ -301,7 +302,9 @@ class SqliteStore:
         floor = self._floor(self._inline.connection, catalog)
         after = floor if cursor is None else read_cursor(cursor, self._epoch, tenant)
         if after < floor or after > catalog.position:
-            raise CursorLost("The changes after this cursor are no longer kept", where="cursor", hint="Read afresh")
+            raise CursorLostError(
+                "The changes after this cursor are no longer kept", where="cursor", hint="Read afresh"
+            )
         base = catalog.tenant << CHANGE_BITS
         rows = await self._in_thread(lambda reader: _changes(reader, base, after, limit))
         found = [
@@ -324,7 +327,7 @@ class SqliteStore:
             return write_cursor(self._epoch, tenant, 0)
         base = catalog.tenant << CHANGE_BITS
         sql = "SELECT max(seq) FROM change WHERE seq > ? AND seq < ?"
-        row = self._inline.connection.execute(sql, (base, base + (1 << CHANGE_BITS))).fetchall()[0]
+        row = ApswSession(self._inline.connection).execute(sql, (base, base + (1 << CHANGE_BITS)))[0]
         floor = self._floor(self._inline.connection, catalog)
         return write_cursor(self._epoch, tenant, floor if row[0] is None else max(floor, row[0] - base))
 
@@ -336,7 +339,7 @@ class SqliteStore:
 
     async def trim(self, before: datetime) -> int:
         limit_ms = ms_of(before)
-        return sum([await self.write(lambda tx, c=one: _trim(tx, c, limit_ms)) for one in [*self._catalogs.values()]])
+        return sum([await self.write(partial(_trim, one, limit_ms)) for one in [*self._catalogs.values()]])
 
     # What people look at.
 
@@ -363,7 +366,7 @@ class SqliteStore:
         newest = "SELECT at_ms, source, reason, raw FROM reject WHERE tenant = ? ORDER BY seq DESC LIMIT ?"
 
         def read(reader: _Reader) -> RejectSummary:
-            counts: dict[str, int] = dict(reader.connection.execute(sql, (catalog.tenant,)))  # type: ignore[arg-type] # rows of two
+            counts: dict[str, int] = dict(ApswSession(reader.connection).execute(sql, (catalog.tenant,)))
             rows = reader.connection.execute(newest, (catalog.tenant, latest))
             return RejectSummary(sum(counts.values()), counts, [Reject(moment_of(row[0]), *row[1:]) for row in rows])
 
@@ -373,7 +376,7 @@ class SqliteStore:
 
     async def backup(self, path: Path) -> None:
         if path.exists():
-            raise StoreUnavailable(f"{path} exists already; a backup never overwrites", where=str(path))
+            raise StoreUnavailableError(f"{path} exists already; a backup never overwrites", where=str(path))
         await asyncio.to_thread(self._copy, path)
 
     def _copy(self, path: Path) -> None:
@@ -410,7 +413,7 @@ def _fail(unit: _Unit, error: Exception) -> None:
     if unit.done.done():
         return
     if isinstance(error, apsw.Error):
-        error = StoreUnavailable(f"The store did not take the write: {error}", hint="Nothing was kept; try again")
+        error = StoreUnavailableError(f"The store did not take the write: {error}", hint="Nothing was kept; try again")
     unit.done.set_exception(error)
 
 
@@ -418,7 +421,7 @@ def _run(reader: _Reader, select: Select, query: Query, bodies_only: bool) -> Pa
     connection = reader.connection
     if select.probe is not None and select.cheaper is not None:
         probe = f"SELECT count(*) FROM ({select.probe.text} LIMIT {_PROBE_LIMIT})"  # noqa: S608 -- bound
-        if connection.execute(probe, select.probe.values).fetchall()[0][0] < _PROBE_LIMIT:
+        if ApswSession(connection).execute(probe, select.probe.values)[0][0] < _PROBE_LIMIT:
             select = select.cheaper
     if select.related is not None:
         reader.related = select.related
@@ -433,8 +436,7 @@ def _run(reader: _Reader, select: Select, query: Query, bodies_only: bool) -> Pa
 
 def _total(connection: apsw.Connection, select: Select) -> int:
     sql = f"SELECT count(DISTINCT e.key) FROM {select.source} WHERE {select.where.text}"  # noqa: S608 -- bound
-    total: int = connection.execute(sql, select.where.values).fetchall()[0][0]
-    return total
+    return int(ApswSession(connection).execute(sql, select.where.values)[0][0])
 
 
 def _rows(connection: apsw.Connection, select: Select, query: Query, columns: str) -> Iterator[tuple[Any, ...]]:
@@ -454,7 +456,7 @@ def _changes(reader: _Reader, base: int, after: int, limit: int) -> list[tuple[A
     return reader.connection.execute(sql, (base + after, base + (1 << CHANGE_BITS), limit)).fetchall()
 
 
-def _trim(tx: WriteTx, catalog: TenantCatalog, limit_ms: int) -> int:
+def _trim(catalog: TenantCatalog, limit_ms: int, tx: WriteTx) -> int:
     base = catalog.tenant << CHANGE_BITS
     low, high = base, base + (1 << CHANGE_BITS)
     kept = tx.session.execute(

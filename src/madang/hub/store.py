@@ -72,8 +72,11 @@ class WriteTx(Protocol):
 
     at: datetime
     at_ms: int
-    session: Session
-    """The journal's view of the same transaction: inbox and alarms live in this store too."""
+
+    @property
+    def session(self) -> Session:
+        """The journal's view of the same transaction: inbox and alarms live in this store too."""
+        ...
 
     def apply(self, tenant: str, mutation: Mutation, source: str = "") -> Outcome:
         """Applies a mutation to what is stored now: state, history and feed together, or nothing and a refusal."""
@@ -100,7 +103,7 @@ class Store(Protocol):
     """Entities, history, feed, feeds' health and rejects of every tenant. Tenants are given casefolded."""
 
     async def write(self, work: Callable[[WriteTx], T]) -> T:
-        """Runs `work` in the writer; returns what it returned once it is durable. Raises `StoreUnavailable`.
+        """Runs `work` in the writer; returns what it returned once it is durable. Raises `StoreUnavailableError`.
 
         `work` may be run more than once (when a neighbour in the same group failed) and must only act through `tx`.
         """
@@ -123,7 +126,7 @@ class Store(Protocol):
     async def changes(self, tenant: str, cursor: str | None, limit: int) -> tuple[list[FeedChange], str]:
         """Changes after a cursor in commit order, and the cursor to go on from. None starts at the oldest kept.
 
-        Raises `CursorLost`. Never shows a change that an earlier one may still precede.
+        Raises `CursorLostError`. Never shows a change that an earlier one may still precede.
         """
         ...
 
