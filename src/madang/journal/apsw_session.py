@@ -52,6 +52,7 @@ class ApswStore:
     def __init__(self, path: Path, *, vfs: str | None = None) -> None:
         self.wakeups = Wakeups()
         self._lock = threading.RLock()
+        self._outer: ApswSession | None = None
         self._connection = apsw.Connection(str(path), vfs=vfs)
         self._connection.set_busy_timeout(10_000)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
@@ -62,20 +63,26 @@ class ApswStore:
     def transaction(self) -> Iterator[ApswSession]:
         """An IMMEDIATE transaction; an inner one joins the outer."""
         with self._lock:
-            session = ApswSession(self._connection)
-            if self._connection.in_transaction:
+            if self._outer is not None:
                 with self._connection:
-                    yield session
+                    yield self._outer
                 return
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._outer = session = ApswSession(self._connection)
             try:
-                yield session
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+                yield from self._committed(session)
+            finally:
+                self._outer = None
         self.wakeups.wake(session.woken)
+
+    def _committed(self, session: ApswSession) -> Iterator[ApswSession]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield session
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[ApswSession]:
