@@ -22,9 +22,12 @@ export interface Me {
   authority: Authority;
   authorities: Authority[];
   roles: string[];
+  roles_ko?: string[];
   rights: string[];
   on_duty: Duty | null;
   media_url: string;
+  /** Whether the back office has anything for this person. */
+  office?: boolean;
   mode_banner: "simulated" | "exercise" | null;
   version: string;
 }
@@ -80,6 +83,8 @@ export interface Incident {
   updated_at: Instant;
   closed_at: Instant | null;
   note: string | null;
+  outcome?: string;
+  doubts?: { field: string; why: string }[];
   cameras_offered: number;
   pending_grants: number;
   caller?: { phone: string; name: string } | null;
@@ -145,6 +150,8 @@ export interface Grant {
   version: number;
   viewers: number;
   requested_by: string | null;
+  requested_by_name?: string;
+  decided_by_name?: string;
 }
 
 export interface Task {
@@ -177,9 +184,9 @@ export interface Feed {
 }
 
 export interface Counters {
-  dead_letters: number;
-  rejects: number;
-  alarms: number;
+  dead_letters: number | null;
+  rejects: number | null;
+  alarms: number | null;
 }
 
 export interface Snapshot {
@@ -245,6 +252,7 @@ export interface Basemap {
   roads: FeatureCollection;
   buildings: FeatureCollection;
   water: FeatureCollection;
+  parks?: FeatureCollection;
   labels: FeatureCollection;
   rev: string;
 }

@@ -30,7 +30,7 @@ export function askReason(action: IncidentAction): void {
   const move = movesFor(incident, desk.myId).find((known) => known.action === action);
   if (move === undefined) return;
   if (move.reason === "none") {
-    void desk.act(incident, action);
+    void desk.act(incident, action, action === "claim" && incident.owner !== null ? { take_over: true } : {});
     return;
   }
   desk.dialog = {

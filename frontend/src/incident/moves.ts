@@ -11,12 +11,12 @@ export interface Move {
 const CLAIM: Move = { action: "claim", reason: "none" };
 const NOTE: Move = { action: "note", reason: "required" };
 const DISMISS: Move = { action: "dismiss", reason: "required" };
-const CLOSE: Move = { action: "close", reason: "required" };
+const CLOSE: Move = { action: "close", reason: "optional" };
 const REOPEN: Move = { action: "reopen", reason: "required" };
 const move = (action: IncidentAction): Move => ({ action, reason: "none" });
 
 const BY_STATE: Record<IncidentState, Move[]> = {
-  NEW: [CLAIM, move("verify"), move("activate"), DISMISS, NOTE],
+  NEW: [CLAIM, move("verify"), move("activate"), DISMISS, CLOSE, NOTE],
   VERIFYING: [CLAIM, move("activate"), DISMISS, CLOSE, NOTE],
   ACTIVE: [CLAIM, move("stabilise"), CLOSE, NOTE],
   STABILISED: [CLAIM, move("activate"), CLOSE, NOTE],
@@ -24,7 +24,7 @@ const BY_STATE: Record<IncidentState, Move[]> = {
   REVIEWED: [],
   DISMISSED: [REOPEN],
   MERGED: [],
-  CANCELLED: [],
+  CANCELLED: [REOPEN],
 };
 
 /** The offered moves; claiming what one already holds is left out. */

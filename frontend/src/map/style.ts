@@ -57,6 +57,7 @@ const PAINTS: Record<Theme, Paint> = {
 
 export const SOURCES = [
   "boundaries",
+  "parks",
   "water",
   "buildings",
   "roads",
@@ -99,20 +100,26 @@ export function layersFor(theme: Theme): LayerSpecification[] {
   return [...ground(paint), ...views(paint), ...cameras(paint), ...incidents(paint)];
 }
 
-const ROAD_CLASS = ["coalesce", ["get", "class"], ["get", "road_class"], ["get", "kind"], "minor"] as const;
-const MAJOR = ["in", ROAD_CLASS, ["literal", ["motorway", "trunk", "primary", "secondary", "major", "highway"]]];
+/** Rank 0 is drawn first and matters most; higher ranks appear as the map comes closer. */
+const RANK = ["coalesce", ["get", "rank"], 0];
+const MAJOR = ["==", RANK, 0];
+
+function rankedBy(...zooms: number[]): never {
+  const steps = zooms.flatMap((zoom, index) => [zoom, index + 1]);
+  return ["<=", RANK, ["step", ["zoom"], 0, ...steps.slice(0, -1), 99]] as never;
+}
 
 function ground(p: Paint): LayerSpecification[] {
-  const isPark = ["==", ["get", "kind"], "park"];
   return [
     { id: "ground", type: "background", paint: { "background-color": p.ground } },
     { id: "land", type: "fill", source: "boundaries", paint: { "fill-color": p.land } },
+    { id: "parks", type: "fill", source: "parks", paint: { "fill-color": p.park } },
     {
       id: "water",
       type: "fill",
       source: "water",
       filter: ["==", ["geometry-type"], "Polygon"],
-      paint: { "fill-color": ["case", isPark, p.park, p.water] as never },
+      paint: { "fill-color": p.water },
     },
     {
       id: "water-line",
@@ -133,6 +140,7 @@ function ground(p: Paint): LayerSpecification[] {
       id: "roads",
       type: "line",
       source: "roads",
+      filter: rankedBy(11, 12.5, 13.5),
       layout: { "line-cap": "round", "line-join": "round" },
       paint: { "line-color": ["case", MAJOR, p.roadMajor, p.road] as never, "line-width": roadWidth(0) },
     },
@@ -153,8 +161,8 @@ function ground(p: Paint): LayerSpecification[] {
       id: "road-labels",
       type: "symbol",
       source: "roads",
-      minzoom: 14.5,
-      filter: ["has", "name"],
+      minzoom: 13,
+      filter: ["all", ["!=", ["coalesce", ["get", "name"], ""], ""], rankedBy(14, 15, 16)] as never,
       layout: {
         "symbol-placement": "line",
         "text-field": ["get", "name"],
@@ -168,6 +176,7 @@ function ground(p: Paint): LayerSpecification[] {
       id: "labels",
       type: "symbol",
       source: "labels",
+      filter: rankedBy(12, 14, 15),
       layout: {
         "text-field": ["coalesce", ["get", "name_ko"], ["get", "name"], ""],
         "text-font": FONT,

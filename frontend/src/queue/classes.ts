@@ -7,14 +7,14 @@ export interface IncidentClass {
 }
 
 export const USUAL_CLASSES: readonly IncidentClass[] = [
-  { code: "operator_observed", ko: "관제 중 발견", en: "Seen on camera" },
-  { code: "suspicious_person", ko: "거동 수상", en: "Suspicious person" },
-  { code: "assault", ko: "폭행·다툼", en: "Assault" },
-  { code: "fallen_person", ko: "쓰러진 사람", en: "Fallen person" },
-  { code: "missing_person", ko: "실종·배회", en: "Missing person" },
+  { code: "suspicious_person", ko: "거동수상", en: "Suspicious person" },
+  { code: "disturbance", ko: "시비·소란", en: "Disturbance" },
+  { code: "assault", ko: "폭행", en: "Assault" },
+  { code: "weapon", ko: "흉기", en: "Weapon" },
+  { code: "missing_person", ko: "실종", en: "Missing person" },
   { code: "traffic_accident", ko: "교통사고", en: "Traffic accident" },
-  { code: "fire", ko: "화재·연기", en: "Fire or smoke" },
-  { code: "flood", ko: "침수", en: "Flooding" },
-  { code: "facility_fault", ko: "시설 고장", en: "Facility fault" },
-  { code: "other", ko: "그 밖", en: "Other" },
+  { code: "fire", ko: "화재", en: "Fire" },
+  { code: "medical", ko: "구급", en: "Medical emergency" },
+  { code: "facility_fault", ko: "시설물 고장", en: "Facility fault" },
+  { code: "other", ko: "기타", en: "Other" },
 ];

@@ -127,7 +127,7 @@ class Desk {
     const row = this.live.incidents.get(id) ?? null;
     const held = this.detail.phase === "ready" && this.detail.id === id ? this.detail.data : null;
     if (row === null || held === null) return row ?? held;
-    return held.version > row.version ? held : row;
+    return held.version > row.version ? held : { ...held, ...row };
   }
 
   grantsOf(incidentId: string): Grant[] {

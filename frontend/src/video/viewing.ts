@@ -23,6 +23,7 @@ export interface ViewRequest {
   cameraId: string;
   grantId: string | null;
   incidentId: string | null;
+  onDuty: boolean;
   fallbackUrl: string;
 }
 
@@ -76,8 +77,7 @@ export class LiveView {
   private async open(): Promise<void> {
     this.tell({ phase: this.attempt === 0 ? "connecting" : "again", latencyS: null });
     try {
-      const { cameraId, grantId, incidentId } = this.request;
-      const ticket = await api.openLease(cameraId, grantId, incidentId);
+      const ticket = await this.askLease();
       if (this.closed) {
         void api.closeLease(ticket.lease_id).catch(() => undefined);
         return;
@@ -87,6 +87,18 @@ export class LiveView {
       this.connect(ticket);
     } catch (fault) {
       if (!this.closed) this.refused(fault);
+    }
+  }
+
+  /** Under the grant at hand; where no grant of the incident covers the camera, as ordinary duty viewing. */
+  private async askLease(): Promise<LeaseTicket> {
+    const { cameraId, grantId, incidentId, onDuty } = this.request;
+    try {
+      return await api.openLease(cameraId, grantId, incidentId);
+    } catch (fault) {
+      const uncovered = fault instanceof Refusal && fault.status === 409 && grantId === null && incidentId !== null;
+      if (!uncovered || !onDuty) throw fault;
+      return api.openLease(cameraId, null, null);
     }
   }
 
