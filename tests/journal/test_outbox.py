@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from madang.journal import changes, desk, outbox
-from madang.journal.handlers import Handlers, Subscriber
+from madang.journal.handlers import Delivery, Handlers, Subscriber
 from madang.journal.lanes import Retry
 from madang.kernel.errors import TemporaryError
 from tests.journal.conftest import AnyStore, ManualClock
@@ -206,7 +206,7 @@ def test_a_dead_ending_does_not_hold_up_another_ending(store: AnyStore, clock: M
 
 
 def test_a_subscriber_may_have_nothing_to_send(store: AnyStore, clock: ManualClock) -> None:
-    sent = []
+    sent: list[Delivery] = []
     work = courier(store, clock)
     work.handlers.subscribe(Subscriber("none", frozenset({"a.b"}), lambda _: None, sent.append))
     with store.transaction() as tx:

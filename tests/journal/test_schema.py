@@ -25,7 +25,7 @@ def _columns(tx: Session, table: str) -> list[tuple[object, ...]]:
 
 
 def _indexes(tx: Session, table: str) -> set[tuple[object, ...]]:
-    found = set()
+    found: set[tuple[object, ...]] = set()
     for _, name, unique, origin, partial in tx.execute(f"PRAGMA index_list({table})"):
         columns = tuple(row[2] for row in tx.execute(f"PRAGMA index_info({name})"))
         sql = tx.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,))[0][0] or ""
@@ -37,10 +37,14 @@ def _indexes(tx: Session, table: str) -> set[tuple[object, ...]]:
 
 @pytest.mark.parametrize("table", [table.name for table in TABLES])
 def test_the_migration_and_the_script_make_the_same_table(table: str, migrated_file: Path, tmp_path: Path) -> None:
-    with stores.apsw_file(tmp_path / "hub.sqlite3") as script, stores.django_sqlite(migrated_file) as migration:
-        with script.reading() as one, migration.reading() as other:
-            assert _columns(one, table) == _columns(other, table)
-            assert _indexes(one, table) == _indexes(other, table)
+    with (
+        stores.apsw_file(tmp_path / "hub.sqlite3") as script,
+        stores.django_sqlite(migrated_file) as migration,
+        script.reading() as one,
+        migration.reading() as other,
+    ):
+        assert _columns(one, table) == _columns(other, table)
+        assert _indexes(one, table) == _indexes(other, table)
 
 
 def test_no_table_of_the_journal_is_left_out(migrated_file: Path) -> None:
