@@ -25,6 +25,8 @@ class TopicRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Which topic becomes which entity. `{name}` in `topic` stands for one level and may be used in `entity_id`."""
 
     topic: str
+    name: str = ""
+    """How the feed is called on screens; the topic where empty."""
     authority: str
     """The city the readings belong to; also the hub's tenant."""
     payload: Literal["json", "ngsi-ld"] = "json"

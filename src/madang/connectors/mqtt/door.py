@@ -11,30 +11,36 @@ import asyncio
 import logging
 import ssl
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol  # Any: JSON members
 from urllib.parse import urlsplit
 
 import gmqtt
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
-from madang.connectors.mqtt.config import MqttConfig
+from madang.connectors.mqtt.config import MqttConfig, TopicRule
 from madang.connectors.mqtt.mapping import Json, Unreadable, compile_routes, read
 from madang.kernel.clock import Clock
 
 log = logging.getLogger(__name__)
 
-SOURCE = "mqtt"
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.5, 30.0
 _KEPT_BYTES = 2_000
+
+
+class Taken(Protocol):
+    """What became of a batch."""
+
+    @property
+    def errors(self) -> Sized: ...
 
 
 class Hub(Protocol):
     """The part of the hub that readings need."""
 
-    async def ingest(self, tenant: str, fragments: list[Json], *, source: str) -> Any: ...  # Any: its own result
+    async def ingest(self, tenant: str, fragments: Iterable[Mapping[str, Any]], *, source: str) -> Taken: ...
     async def reject(self, tenant: str, source: str, reason: str, raw: bytes) -> None: ...
 
 
@@ -58,6 +64,11 @@ class MqttDoor:
         self._paused = False
         self.counts: Counter[str] = Counter()
         self.connected = False
+
+    @property
+    def waiting(self) -> int:
+        """Messages taken and not yet stored."""
+        return self._queue.qsize()
 
     async def run(self) -> None:
         """Connects, reconnects and feeds the hub until cancelled."""
@@ -159,21 +170,27 @@ class MqttDoor:
 
     async def _store(self, batch: list[_Waiting]) -> None:
         now = self._clock()
-        by_city: dict[str, list[Json]] = defaultdict(list)
+        fragments: dict[tuple[str, str], list[Json]] = defaultdict(list)
+        aside: list[Awaitable[None]] = []
         for waiting in batch:
             found = read(self._routes, waiting.topic, waiting.payload, now, self._config.max_payload)
             if isinstance(found, Unreadable):
-                await self._set_aside(waiting, found.reason)
+                aside += self._set_aside(waiting, found.reason)
             else:
-                by_city[found[0].rule.authority].append(found[1])
-        for authority, fragments in by_city.items():
-            await self._hub.ingest(authority, fragments, source=SOURCE)
-            self.counts["stored"] += len(fragments)
+                fragments[found[0].rule.authority, source_of(found[0].rule)].append(found[1])
+        for (authority, source), readings in fragments.items():
+            result = await self._hub.ingest(authority, readings, source=source)
+            self.counts["stored"] += len(readings) - len(result.errors)
+            self.counts["rejected"] += len(result.errors)
+        await asyncio.gather(*aside)
 
-    async def _set_aside(self, waiting: _Waiting, reason: str) -> None:
+    def _set_aside(self, waiting: _Waiting, reason: str) -> list[Awaitable[None]]:
         self.counts["rejected"] += 1
-        for route in self._routes:
-            if route.pattern.fullmatch(waiting.topic):
-                raw = f"{waiting.topic} ".encode()[:400] + waiting.payload[:_KEPT_BYTES]
-                await self._hub.reject(route.rule.authority, SOURCE, reason, raw)
-                return
+        raw = f"{waiting.topic} ".encode()[:400] + waiting.payload[:_KEPT_BYTES]
+        rules = [route.rule for route in self._routes if route.pattern.fullmatch(waiting.topic)][:1]
+        return [self._hub.reject(rule.authority, source_of(rule), reason, raw) for rule in rules]
+
+
+def source_of(rule: TopicRule) -> str:
+    """The name of the feed on screens."""
+    return f"mqtt:{rule.name or rule.topic}"
