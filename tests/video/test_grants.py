@@ -33,7 +33,7 @@ from madang.video.queries import aggregate, camera_ids_of, grants_of, rank_for_c
 from tests.conftest import MakePerson
 from tests.video.conftest import OpenCase, ring
 
-URGENT = {"crime_class": "robbery", "code": 0}
+URGENT: dict[str, str | int] = {"crime_class": "robbery", "code": 0}
 
 
 def ask(

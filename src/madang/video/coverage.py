@@ -190,6 +190,12 @@ class Coverage:
         self._rebuild_behind(authority)
         return index
 
+    def refresh(self, authority: str) -> None:
+        """Rebuilds the city's index here and now if it is old or missing: for the worker that keeps it."""
+        index = self._indexes.get(authority)
+        if index is None or index.revision != self._revision_of(authority):
+            self.rebuild(authority)
+
     def rebuild(self, authority: str) -> CameraIndex:
         """Builds the index now and keeps it."""
         revision, cameras = self._load(authority)

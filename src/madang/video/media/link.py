@@ -1,0 +1,176 @@
+"""The gateway's line to core: heartbeats in, permission asked, ends reported until acknowledged, revocations heard."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import msgspec
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidMessage, WebSocketException
+
+from madang.video.media.config import MediaConfig
+from madang.video.media.protocol import (
+    Ack,
+    Beat,
+    Close,
+    FromCore,
+    FromMedia,
+    HealthSeen,
+    Hello,
+    Open,
+    Opened,
+    Refused,
+    Revoke,
+    Stopped,
+    Warm,
+    decode_from_core,
+    encode,
+)
+
+log = structlog.get_logger(__name__)
+_RETRY_S = 0.5
+_RESEND_S = 3.0
+_ANSWER_S = 5.0
+_MAX_REPORTS = 50_000
+
+Answer = Opened | Refused
+
+
+class Link:
+    """One connection to core at a time, for ever tried again."""
+
+    def __init__(
+        self,
+        config: MediaConfig,
+        *,
+        views: Callable[[], Mapping[str, str]],
+        on_revoke: Callable[[Revoke], None],
+        on_warm: Callable[[Mapping[str, str]], None],
+    ) -> None:
+        self._config = config
+        self._views = views
+        self._on_revoke = on_revoke
+        self._on_warm = on_warm
+        self._socket: ClientConnection | None = None
+        self._beat_at = float("-inf")
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, asyncio.Future[Answer]] = {}
+        self._reports: dict[int, FromMedia] = {}
+        self._health: dict[str, tuple[str, str]] = {}
+
+    @property
+    def alive(self) -> bool:
+        """Whether core was heard of recently enough to show anything."""
+        return time.monotonic() - self._beat_at <= self._config.heartbeat_timeout_s
+
+    @property
+    def unreported(self) -> int:
+        """Reports core has not acknowledged yet."""
+        return len(self._reports)
+
+    async def run(self) -> None:
+        """Keeps the line up until cancelled."""
+        while True:
+            with suppress(OSError, TimeoutError, WebSocketException, InvalidHandshake, InvalidMessage):
+                await self._once()
+            self._socket = None
+            await asyncio.sleep(_RETRY_S)
+
+    async def _once(self) -> None:
+        headers = {"Authorization": f"Bearer {self._config.secret}"}
+        async with connect(
+            self._config.core_link_url,
+            additional_headers=headers,
+            open_timeout=3,
+            close_timeout=1,
+            max_size=4_000_000,
+            proxy=None,
+            compression=None,
+        ) as socket:
+            self._socket = socket
+            await socket.send(encode(Hello(dict(self._views()))))
+            resend = asyncio.create_task(self._resend(socket))
+            try:
+                async for message in socket:
+                    self._hear(message)
+            finally:
+                resend.cancel()
+
+    async def _resend(self, socket: ClientConnection) -> None:
+        while True:
+            for report in list(self._reports.values()):
+                await socket.send(encode(report))
+            await asyncio.sleep(_RESEND_S)
+
+    def _hear(self, message: str | bytes) -> None:
+        try:
+            heard: FromCore = decode_from_core(message)
+        except msgspec.MsgspecError:
+            log.warning("media.link.unreadable")
+            return
+        match heard:
+            case Beat():
+                self._beat_at = time.monotonic()
+            case Opened() | Refused():
+                future = self._asked.pop(heard.id, None)
+                if future is not None and not future.done():
+                    future.set_result(heard)
+            case Ack():
+                self._reports.pop(heard.id, None)
+            case Revoke():
+                self._on_revoke(heard)
+            case Warm():
+                self._on_warm(heard.cameras)
+
+    async def ask(self, view: str, lease: str) -> Answer:
+        """Asks core to record and allow a view; refused with 4504 when core does not answer."""
+        number = next(self._numbers)
+        gone = Refused(number, Close.CORE_GONE, "")
+        if self._socket is None or not self.alive:
+            return gone
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asked[number] = future
+        try:
+            await self._socket.send(encode(Open(number, view, lease)))
+            return await asyncio.wait_for(future, _ANSWER_S)
+        except (TimeoutError, WebSocketException):
+            return gone
+        finally:
+            self._asked.pop(number, None)
+
+    def report_stopped(self, view: str, *, seconds: float, sent: int, code: Close, reason: str) -> None:
+        """A view has ended; told to core until it says it is stored."""
+        number = next(self._numbers)
+        self._report(number, Stopped(number, view, round(seconds, 3), sent, int(code), reason))
+
+    def report_health(self, camera: str, health: str, reason: str) -> None:
+        """What was seen of a camera, when it differs from what was last told."""
+        if self._health.get(camera) == (health, reason):
+            return
+        self._health[camera] = (health, reason)
+        number = next(self._numbers)
+        self._report(number, HealthSeen(number, camera, health, reason))
+
+    def _report(self, number: int, report: FromMedia) -> None:
+        if len(self._reports) >= _MAX_REPORTS:
+            log.error("media.link.reports_full")
+            self._reports.pop(next(iter(self._reports)))
+        self._reports[number] = report
+        socket = self._socket
+        if socket is not None:
+            task = asyncio.get_running_loop().create_task(_send(socket, encode(report)))
+            _SENDING.add(task)
+            task.add_done_callback(_SENDING.discard)
+
+
+_SENDING: set[asyncio.Task[None]] = set()
+
+
+async def _send(socket: ClientConnection, data: bytes) -> None:
+    with suppress(WebSocketException):
+        await socket.send(data)

@@ -1,0 +1,138 @@
+"""What viewers and core say to the gateway, and the codes it closes with. Core shares this module."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+REASON_MAX_BYTES = 120
+LINK_PATH = "/internal/media/link"
+VIEW_PATH = "/v1/view"
+
+
+class Close(IntEnum):
+    """Why the gateway ended a view."""
+
+    DONE = 1000
+    SHUTTING_DOWN = 1001
+    TOO_SLOW = 1013
+    MALFORMED = 4400
+    LEASE_NOT_VALID = 4401
+    GRANT_ENDED = 4403
+    LEASE_EXPIRED = 4408
+    CODEC = 4415
+    TOO_MANY = 4429
+    CAMERA_DOWN = 4503
+    CORE_GONE = 4504
+
+
+REASON: dict[Close, str] = {
+    Close.DONE: "done",
+    Close.SHUTTING_DOWN: "the gateway is restarting",
+    Close.TOO_SLOW: "the viewer reads too slowly",
+    Close.MALFORMED: 'send {"lease": "<token>"} first',
+    Close.LEASE_NOT_VALID: "the lease is not valid",
+    Close.GRANT_ENDED: "the grant has ended / 영상 제공이 종료되었습니다",
+    Close.LEASE_EXPIRED: "the lease has expired / 열람권이 만료되었습니다",
+    Close.CODEC: "the camera's codec is not supported",
+    Close.TOO_MANY: "too many viewers / 동시 열람자 초과",
+    Close.CAMERA_DOWN: "the camera is not answering / 카메라 응답 없음",
+    Close.CORE_GONE: "the core is not reachable / 관제 서버 연결 끊김",
+}
+
+
+def reason_text(code: Close, detail: str = "") -> str:
+    """A close frame's reason, cut to what a frame holds without breaking a character."""
+    text = detail or REASON[code]
+    return text.encode()[:REASON_MAX_BYTES].decode(errors="ignore")
+
+
+class Open(msgspec.Struct, frozen=True, tag="open"):
+    """media → core: may this view start? Core records it before it says yes."""
+
+    id: int
+    view: str
+    lease: str
+
+
+class Stopped(msgspec.Struct, frozen=True, tag="stopped"):
+    """media → core: a view ended. Repeated until acknowledged."""
+
+    id: int
+    view: str
+    seconds: float
+    bytes: int
+    code: int
+    reason: str
+
+
+class HealthSeen(msgspec.Struct, frozen=True, tag="health"):
+    """media → core: what was seen of a camera. Repeated until acknowledged."""
+
+    id: int
+    camera: str
+    health: str
+    reason: str
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """media → core, first on every connection: the views that run, as view id → lease id."""
+
+    views: dict[str, str]
+
+
+FromMedia = Open | Stopped | HealthSeen | Hello
+
+
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """core → media, every second: core and its store are alive."""
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    """core → media: the view is recorded; show this camera."""
+
+    id: int
+    camera: str
+    source: str
+
+    def __repr__(self) -> str:
+        return f"Opened(id={self.id}, camera={self.camera!r})"
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """core → media: no frame for this view."""
+
+    id: int
+    code: int
+    reason: str
+
+
+class Ack(msgspec.Struct, frozen=True, tag="ack"):
+    """core → media: the report is stored."""
+
+    id: int
+
+
+class Revoke(msgspec.Struct, frozen=True, tag="revoke"):
+    """core → media: these leases have ended; stop their frames now."""
+
+    leases: list[str]
+    code: int
+    reason: str
+
+
+class Warm(msgspec.Struct, frozen=True, tag="warm"):
+    """core → media: these cameras were offered; open them so that the first frame comes at once."""
+
+    cameras: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"Warm(cameras={sorted(self.cameras)})"
+
+
+FromCore = Beat | Opened | Refused | Ack | Revoke | Warm
+
+encode = msgspec.json.encode
+decode_from_media = msgspec.json.Decoder(FromMedia).decode
+decode_from_core = msgspec.json.Decoder(FromCore).decode
