@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from madang import __version__
 from madang.kernel.clock import instant_text, system_clock
 from madang.kernel.errors import BadRequestError, ConflictError, NotFoundError
-from madang.site.stores import NewerStoreError, only_one
+from madang.site.stores import NewerStoreError, hub_version, newest_hub_version, only_one
 
 if TYPE_CHECKING:
     from madang.site.config import Config
@@ -146,6 +146,7 @@ def _write_manifest(stage: Path, files: list[Kept], now: datetime) -> None:
         "madang": __version__,
         "made_at": instant_text(now),
         "migrations": _migrations(stage / CIVIC),
+        "hub_version": hub_version(stage / HUB),
         "files": {kept.name: {"sha256": kept.sha256, "bytes": kept.size, "rows": kept.rows} for kept in files},
     }
     path = stage / MANIFEST
@@ -243,6 +244,8 @@ def _refuse_newer(manifest: dict[str, Any], source: Path) -> None:  # Any: decod
     known = {".".join(key) for key in loader.disk_migrations}
     ours = {app for app, _ in loader.disk_migrations}
     unknown = [name for name in manifest.get("migrations", []) if name not in known and name.split(".")[0] in ours]
+    if int(manifest.get("hub_version", 0)) > newest_hub_version():
+        unknown.append(f"hub version {manifest['hub_version']}")
     if unknown:
         raise NewerStoreError(
             f"{source} was made by a newer release ({unknown[0]} is unknown here); install that release"

@@ -18,6 +18,7 @@ from madang.site.asgi import Door
 from madang.site.asgi_types import Scope
 from madang.site.config import linkage_names
 from madang.site.crew import Crew
+from madang.site.mirror import MIRROR
 from madang.site.pages import Pages
 from madang.site.statics import PREFIX, Statics
 
@@ -87,6 +88,8 @@ async def _open_hub(services: Services, stack: contextlib.AsyncExitStack) -> lis
     config = services.config.rooms["hub"]
     services.hub = await module.Hub.open(config, services.clock)
     stack.push_async_callback(services.hub.close)
+    MIRROR.connect(services.hub, asyncio.get_running_loop())
+    stack.callback(MIRROR.disconnect)
     app = faces.HubApp(services.hub, services.authenticate, owned_types=OWNED_TYPES, open_mode=False)
     limit = int(getattr(config, "max_body", services.config.server.max_body_bytes))
     return [Door("hub", "/ngsi-ld/", app, limit=limit), Door("ingest", "/ingest/", app, limit=limit)]

@@ -24,7 +24,7 @@ def _present(module: str) -> bool:
 
 
 MADANG = load()
-MADANG_STATE_DIR = MADANG.state_dir
+BASE_DIR = MADANG_STATE_DIR = MADANG.state_dir
 MADANG_KEYS = keyring_from(MADANG.keys) if MADANG.has_keys else generate_keyring()
 MADANG_OUTWARD = MADANG.outward
 MADANG_URL = MADANG.server.url
@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     *[f"madang.{room}" for room in _ROOMS if _present(f"madang.{room}.apps")],
     *[f"madang.linkages.{name}" for name in linkage_names() if _present(f"madang.linkages.{name}.apps")],
     *[f"madang.{room}" for room in _FACES if _present(f"madang.{room}.apps")],
+    "madang.site",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -62,6 +62,26 @@ def civic_standing() -> Standing:
     return Standing(tuple(map(".".join, unknown)), tuple(map(".".join, missing)), empty=not applied)
 
 
+def hub_version(path: Path) -> int:
+    """The version of the hub store's tables at `path`; 0 for a file that is not there or empty."""
+    if not path.exists():
+        return 0
+    import apsw
+
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return int(connection.pragma("user_version"))
+    finally:
+        connection.close()
+
+
+def newest_hub_version() -> int:
+    """The version of the hub store's tables that this release writes."""
+    from madang.hub.sqlite_schema import MIGRATIONS
+
+    return len(MIGRATIONS)
+
+
 def _loader() -> MigrationLoader:
     from django.db import connection
     from django.db.migrations.loader import MigrationLoader
@@ -70,10 +90,10 @@ def _loader() -> MigrationLoader:
 
 
 def prepare_stores(config: Config, copy: Callable[[Config], Path] | None = None) -> Standing:
-    """Makes the civic store fit for this release, and returns how it stood before.
+    """Makes the civic store fit for this release, and returns how it stood before; the hub upgrades its own.
 
-    An older store is first copied by `copy` (both stores, consistently). Raises `NewerStoreError` for a newer one
-    before anything is changed. The hub checks its own store when it opens.
+    Older stores are first copied by `copy` (both, consistently). Raises `NewerStoreError` for a newer one before
+    anything is changed.
     """
     config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     standing = civic_standing()
@@ -83,14 +103,21 @@ def prepare_stores(config: Config, copy: Callable[[Config], Path] | None = None)
             "install that release, or restore an older backup",
             where=str(config.civic_path),
         )
+    hub = hub_version(config.hub_path)
+    if hub > newest_hub_version():
+        raise NewerStoreError(
+            f"{config.hub_path} was written by a newer release (version {hub}, this one knows {newest_hub_version()}); "
+            "install that release, or restore an older backup",
+            where=str(config.hub_path),
+        )
+    if copy is not None and not standing.empty and (standing.missing or 0 < hub < newest_hub_version()):
+        log.warning("upgrading %s; a copy of both stores is kept in %s", config.state_dir, copy(config))
     if standing.missing:
-        _upgrade(config, standing, copy)
+        _migrate()
     return standing
 
 
-def _upgrade(config: Config, standing: Standing, copy: Callable[[Config], Path] | None) -> None:
+def _migrate() -> None:
     from django.core.management import call_command
 
-    if not standing.empty and copy is not None:
-        log.warning("upgrading %s (%d steps); copy kept in %s", config.civic_path, len(standing.missing), copy(config))
     call_command("migrate", verbosity=0, interactive=False)

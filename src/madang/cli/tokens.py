@@ -1,0 +1,86 @@
+"""`madang token`: credentials of devices and programs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from madang.identity.rights import TypeRight
+
+
+@click.group()
+def token() -> None:
+    """Credentials of devices and programs."""
+
+
+@token.command()
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(["device", "api"]),
+    required=True,
+    help="A device ingests; a program reads and writes the hub.",
+)
+@click.option("--read", multiple=True, metavar="TYPE", help="An entity type it may read; * for all. May be repeated.")
+@click.option("--write", multiple=True, metavar="TYPE", help="An entity type it may write or ingest. May be repeated.")
+@click.option("--days", type=click.IntRange(min=1), default=180, show_default=True, help="How long it holds.")
+@click.option("--authority", help="The city's code; not needed where there is one city.")
+def create(
+    name: str, kind: str, read: tuple[str, ...], write: tuple[str, ...], days: int, authority: str | None
+) -> None:
+    """Make a token and show it, once."""
+    from madang.cli.house import actor_at_the_keyboard, city_code, open_house
+
+    if not read and not write:
+        raise click.UsageError("a token without --read or --write TYPE would open nothing")
+    config = open_house()
+    from madang.identity.commands import issue_token
+    from madang.identity.models import TokenKind
+    from madang.journal import civic
+    from madang.kernel.clock import system_clock
+
+    city = city_code(authority)
+    with civic.transaction() as tx:
+        raw, row = issue_token(
+            tx,
+            actor_at_the_keyboard(city),
+            authority=city,
+            kind=TokenKind(kind),
+            name=name,
+            types=_rules(read, write),
+            lives=timedelta(days=days),
+            longest=timedelta(days=config.identity.token_max_days),
+            now=system_clock(),
+        )
+    click.echo(raw)
+    click.echo(f"This is {name!r} ({row.pk}), good for {days} days. It is not shown again.", err=True)
+
+
+def _rules(read: tuple[str, ...], write: tuple[str, ...]) -> list[TypeRight]:
+    from madang.identity.rights import TypeRight
+
+    return [TypeRight(name, read=name in read, write=name in write) for name in dict.fromkeys((*read, *write))]
+
+
+@token.command()
+@click.argument("token_id")
+def revoke(token_id: str) -> None:
+    """End a token by the id that was shown with it."""
+    from madang.cli.house import actor_at_the_keyboard, open_house
+
+    open_house()
+    from madang.identity.commands import revoke_token
+    from madang.identity.models import Token
+    from madang.journal import civic
+    from madang.kernel.clock import system_clock
+    from madang.kernel.errors import NotFoundError
+
+    row = Token.objects.filter(pk=token_id).first()
+    if row is None:
+        raise NotFoundError(f"there is no token with the id {token_id!r}")
+    with civic.transaction() as tx:
+        revoke_token(tx, actor_at_the_keyboard(row.authority_id), token=row, now=system_clock())
+    click.echo(f"{row.name} is revoked")
