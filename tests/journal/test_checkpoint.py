@@ -17,7 +17,7 @@ from madang.kernel.errors import ConfigError
 from madang.kernel.keyring import Keyring
 from tests.journal.conftest import AnyStore, ManualClock
 from tests.journal.scenes import CITY
-from tests.journal.test_audit import check, fault, write
+from tests.journal.test_audit import check, write
 
 
 @pytest.fixture
@@ -123,7 +123,9 @@ def test_checkpoints_signed_by_another_key_are_refused(
     )
     write(store, keys, clock)
     Checkpoints(file, forger).write(store, clock())
-    assert fault(check(store, keys, file))[1] is Fault.CHECKPOINT_BAD
+    report = check(store, keys, file)
+    assert report.first_broken is not None
+    assert (report.ok, report.first_broken.fault) == (False, Fault.CHECKPOINT_BAD)
 
 
 def test_a_missing_checkpoint_file_does_not_pass_as_verified(
