@@ -16,12 +16,13 @@ from madang.connectors.cctv_standard import command
 from madang.identity.rights import Actor, ActorKind, Role
 from madang.kernel.errors import ConflictError, ForbiddenError, NotFoundError
 from madang.places import geocode, imports
+from madang.places.config import PlacesConfig
 from madang.places.models import AddressPoint, ImportIssue, ImportRun
 from madang.video.models import Camera, Site
 from tests.connectors.test_cctv_parse import NEW, rows_of
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
     from madang.identity.models import Authority
 
@@ -29,7 +30,7 @@ DATA = Path(os.environ.get("MADANG_SHARED_DATA", str(Path(__file__).resolve().pa
 
 
 @pytest.fixture(autouse=True)
-def _reports(settings: SettingsWrapper, tmp_path: Path) -> None:
+def _reports(settings: Settings, tmp_path: Path) -> None:
     settings.BASE_DIR = tmp_path / "state"
 
 
@@ -102,7 +103,7 @@ def test_the_report_names_each_bad_row_on_screen_and_in_files(
 def test_more_issues_than_the_screen_keeps_are_all_in_the_file(
     tmp_path: Path, authority: Authority, officer: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "config", lambda: imports.PlacesConfig(issues_kept=3, chunk_rows=4))
+    monkeypatch.setattr(imports, "config", lambda: PlacesConfig(issues_kept=3, chunk_rows=4))
     path = file_of(tmp_path, rows_of(), *["망가진 행"] * 10)
     run = command.run(path, authority.code, officer)
     assert ImportIssue.objects.filter(run=run).count() == 3
@@ -173,7 +174,7 @@ def test_a_second_import_waits_for_the_first_and_a_dead_one_is_given_up(
 def test_a_run_killed_between_chunks_is_repaired_by_the_next(
     tmp_path: Path, authority: Authority, officer: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "config", lambda: imports.PlacesConfig(chunk_rows=10))
+    monkeypatch.setattr(imports, "config", lambda: PlacesConfig(chunk_rows=10))
     path = file_of(tmp_path, *[rows_of(관리번호=str(n), 소재지도로명주소=f"가온로 {n}") for n in range(1, 36)])
 
     class KilledError(BaseException):

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Kind(StrEnum):
@@ -61,18 +62,21 @@ _PROVINCE = re.compile(
 )
 """How people write the first word of an address; it says nothing inside one city."""
 
-_AREA = re.compile(r"[가-힣0-9·]+(?:시|군|구|읍|면|동|리)$")
+_AREA = re.compile(r"[가-힣0-9·]+")
 
 
+@lru_cache(maxsize=4096)
 def _is_area(word: str) -> bool:
-    return _AREA.match(word) is not None and _PROVINCE.fullmatch(word) is None
+    """Whether a word names a 시·군·구 or 읍·면·동·리."""
+    return word[-1] in "시군구읍면동리" and _AREA.fullmatch(word) is not None and _PROVINCE.fullmatch(word) is None
 
 
 def tidy(text: str) -> str:
     """One spelling of spaces and digits; what stands in brackets comes after, as a hint."""
     plain = unicodedata.normalize("NFKC", text[:MAX_CHARS])
-    hints = " ".join(_BRACKETS.findall(plain))
-    return _SPACES.sub(" ", f"{_BRACKETS.sub(' ', plain)} {hints}").strip()
+    if "(" in plain:
+        plain = f"{_BRACKETS.sub(' ', plain)} {' '.join(_BRACKETS.findall(plain))}"
+    return _SPACES.sub(" ", plain).strip()
 
 
 def read(text: str) -> Address | None:
@@ -81,27 +85,34 @@ def read(text: str) -> Address | None:
     Words after the number ("앞", a building's name) are passed over.
     """
     plain = tidy(text)
-    for pattern, kind in ((_WARD, Kind.LOT), (_ROAD, Kind.ROAD), (_LOT, Kind.LOT)):
-        match = pattern.search(plain)
+    roads = "로" in plain or "길" in plain
+    for pattern, kind, possible in (
+        (_WARD, Kind.LOT, "가" in plain),
+        (_ROAD, Kind.ROAD, roads),
+        (_LOT, Kind.LOT, True),
+    ):
+        match = pattern.search(plain) if possible else None
         if match is not None:
             return _address(plain, match, kind)
-    match = _STREET_ONLY.search(plain)
+    match = _STREET_ONLY.search(plain) if roads else None
     return _address(plain, match, Kind.ROAD) if match is not None else None
 
 
 def _address(plain: str, match: re.Match[str], kind: Kind) -> Address:
     parts = match.groupdict()
     street = parts["street"].replace(" ", "")
-    before, after = plain[: match.start()].split(), plain[match.end() :].split()
-    hints = [word for word in after if word.endswith(("동", "리")) and not word[0].isdigit()]
-    areas = [word for word in (*before, *hints[:1]) if _is_area(word)]
+    words = plain[: match.start()].split()
+    if match.end() < len(plain):
+        after = plain[match.end() :].split()
+        words += [word for word in after if word[-1] in "동리" and not word[0].isdigit()][:1]
+    areas = [word for word in words if word != street and _is_area(word)]
     return Address(
         kind,
-        tuple(dict.fromkeys(word for word in areas if word != street)),
+        tuple(areas if len(areas) < 2 else dict.fromkeys(areas)),
         street,
         int(parts.get("main") or 0),
         int(parts.get("sub") or 0),
-        bool(parts.get("hill")),
+        parts.get("hill") is not None,
     )
 
 

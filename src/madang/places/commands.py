@@ -138,31 +138,21 @@ def put_features(tx: Session, authority: str, rows: Iterable[FeatureRow]) -> Wri
 
 def put_addresses(tx: Session, authority: str, rows: Iterable[AddressRow]) -> int:
     """Makes or moves addresses; texts without a street and number are passed over. Returns how many were written."""
-    values: dict[str, tuple[object, ...]] = {}
+    values: dict[tuple[object, ...], tuple[object, ...]] = {}
     for row in rows:
         address = read(row.text)
         if address is None or not 0 < address.main < MAX_NUMBER:
             continue
-        normalised = address.normalised[:200]
-        values[normalised] = (
-            authority,
-            row.text[:300],
-            normalised,
-            address.street[:100],
-            " ".join(address.areas)[:100],
-            address.main,
-            address.sub,
-            row.lon,
-            row.lat,
-            address.kind.value,
-        )
+        street, area = address.street[:100], " ".join(address.areas)[:100]
+        key = (street, address.main, address.sub, area, address.hill)
+        values[key] = (authority, *key, row.text[:300], row.lon, row.lat, address.kind.value)
     tx.executemany(
         "INSERT INTO places_addresspoint"
-        " (authority, address, normalised, street, area, main_number, sub_number, lon, lat, kind)"
+        " (authority, street, main_number, sub_number, area, hill, address, lon, lat, kind)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (authority, normalised) DO UPDATE SET"
+        " ON CONFLICT (authority, street, main_number, sub_number, area, hill) DO UPDATE SET"
         " address = excluded.address, lon = excluded.lon, lat = excluded.lat",
-        list(values.values()),
+        [values[key] for key in sorted(values)],
     )
     bump(tx, authority, Layer.ADDRESSES)
     return len(values)

@@ -104,11 +104,11 @@ class AddressPoint(models.Model):
         "identity.Authority", on_delete=models.PROTECT, db_column="authority", to_field="code", related_name="+"
     )
     address = models.CharField("주소 Address", max_length=300)
-    normalised = models.CharField(max_length=200)
     street = models.CharField("도로명 또는 동·리 Street or dong", max_length=100)
     area = models.CharField("시군구·읍면동 Area", max_length=100, blank=True)
     main_number = models.IntegerField("본번 Main number", default=0)
     sub_number = models.IntegerField("부번 Sub number", default=0)
+    hill = models.BooleanField("산 Hill lot", default=False)
     lon = models.FloatField()
     lat = models.FloatField()
     kind = models.CharField(max_length=4, choices=AddressKind.choices)
@@ -116,8 +116,11 @@ class AddressPoint(models.Model):
     class Meta:
         verbose_name = "주소 Address"
         verbose_name_plural = "주소 Addresses"
-        constraints = [models.UniqueConstraint(fields=["authority", "normalised"], name="places_address_once")]
-        indexes = [models.Index(fields=["authority", "street", "main_number"], name="places_address_street")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["authority", "street", "main_number", "sub_number", "area", "hill"], name="places_address_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.address

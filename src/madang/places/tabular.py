@@ -207,7 +207,9 @@ def _single(number: int, line: str, delimiter: str, fault: str = "") -> Row:
         line, fault = _DAMAGE.sub("\ufffd", line), BAD_BYTES
     values = _split(line, delimiter)
     if values is None:
-        return Row(number, [line], UNREADABLE)
+        return Row(number, [clean(line)], UNREADABLE)
+    if line.isprintable() and unicodedata.is_normalized("NFC", line):
+        return Row(number, [value.strip() for value in values], fault)
     return Row(number, [clean(value) for value in values], fault)
 
 
