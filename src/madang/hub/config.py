@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from madang.kernel.mode import Mode
+
 
 class ReadingMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a simple reading becomes an entity fragment at the batch door.
@@ -23,6 +25,8 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """The `[hub]` section. Sizes in bytes unless the name says otherwise, durations in seconds."""
 
     store: str = "var/hub.sqlite3"
+    mode: Mode = Mode.LIVE
+    """Stamped on what comes in at the batch door."""
     indexed_attributes: tuple[str, ...] = ()
     """Attributes whose value gets an expression index, by core name (default-context attributes by short name)."""
     max_body: int = 10_000_000

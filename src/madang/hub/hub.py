@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,10 +27,11 @@ from madang.kernel.clock import Clock, system_clock
 
 T = TypeVar("T")
 _HOUSEKEEPING_S = 3600.0
+_CHUNK = 200
 
 
 @dataclass(frozen=True, slots=True)
-class ItemError:
+class ItemRefusal:
     """Why one item of a batch was not taken. `entity_id` is empty where it could not be told."""
 
     entity_id: str
@@ -42,7 +44,7 @@ class BatchResult:
 
     created: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
-    errors: tuple[ItemError, ...] = ()
+    errors: tuple[ItemRefusal, ...] = ()
 
     @property
     def success(self) -> tuple[str, ...]:
@@ -144,8 +146,17 @@ class Hub:
         return read, errors
 
     async def write(self, tenant: str, mutations: list[Mutation], source: str) -> BatchResult:
-        """Applies mutations in order in one commit; each stands or fails by itself."""
-        return await self.store.write(lambda tx: _applied(tx, tenant.lower(), mutations, source))
+        """Applies mutations in order; each stands or fails by itself. Long lists are cut: others get their turn."""
+        chunks = [mutations[start : start + _CHUNK] for start in range(0, len(mutations), _CHUNK)]
+        writes = [
+            self.store.write(partial(_applied, tenant=tenant.lower(), mutations=c, source=source)) for c in chunks
+        ]
+        results = await asyncio.gather(*writes)
+        return BatchResult(
+            tuple(one for result in results for one in result.created),
+            tuple(one for result in results for one in result.updated),
+            tuple(one for result in results for one in result.errors),
+        )
 
     async def retrieve(self, tenant: str, entity_id: str) -> Stored | None:
         """One entity; `.document()` is its normalized form with core names."""
@@ -193,7 +204,7 @@ class Hub:
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed(ItemError):
+class _Placed(ItemRefusal):
     place: int = 0
 
 
@@ -205,11 +216,11 @@ def _is_reified(value: Json) -> bool:
 def _applied(tx: WriteTx, tenant: str, mutations: Iterable[Mutation], source: str) -> BatchResult:
     created: list[str] = []
     updated: list[str] = []
-    errors: list[ItemError] = []
+    errors: list[ItemRefusal] = []
     for mutation in mutations:
         outcome = tx.apply(tenant, mutation, source)
         if isinstance(outcome, NgsiLdError):
-            errors.append(ItemError(mutation.entity_id, outcome))
+            errors.append(ItemRefusal(mutation.entity_id, outcome))
         elif outcome.op is Op.CREATED:
             created.append(mutation.entity_id)
         else:
