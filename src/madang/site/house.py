@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CORE_ROOMS = ("video", "response", "console", "portal", "connectors.mqtt")
+_CORE_ROOMS = ("response", "console", "portal", "connectors.mqtt")
 _HEAVY_ROOMS = ("places",)
 """Rooms whose background work is long and hungry: it runs in the worker process, beside core."""
 
@@ -60,12 +60,13 @@ def module_if_present(name: str) -> ModuleType | None:
 
 def core_workers(services: Services) -> list[ThreadWorker | LoopWorker]:
     """Everything core runs in the background."""
-    from madang.journal.relay import workers as journal_workers
+    from madang.journal.workers import workers as journal_workers
+    from madang.video.workers import workers as video_workers
 
     names = [f"madang.{room}.workers" for room in _CORE_ROOMS]
     names += [f"madang.linkages.{name}.workers" for name in linkage_names()]
     names += [f"{point.value.partition(':')[0]}.workers" for point in entry_points(group="madang.connectors")]
-    return [*journal_workers(services.clock), *_workers(services, names)]
+    return [*journal_workers(services.clock), *video_workers(), *_workers(services, names)]
 
 
 def heavy_workers(services: Services) -> list[ThreadWorker | LoopWorker]:
@@ -104,9 +105,10 @@ def _rooms(services: Services) -> Iterator[Door]:
     live = module_if_present("madang.console.live")
     if live is not None and hasattr(live, "asgi_app"):
         yield Door("live", "/api/console/live", live.asgi_app(services), limit=limit, streams=True)
-    link = module_if_present("madang.video.medialink")
-    if link is not None and hasattr(link, "asgi_app"):
-        yield Door("media", "/internal/media/link", link.asgi_app(services), limit=limit, streams=True)
+    from madang.video.medialink import MediaLink
+
+    link = MediaLink(services.keyring.media_secret)
+    yield Door("media", "/internal/media/link", link, limit=limit, streams=True)
 
 
 def _linkages(services: Services) -> Iterator[Door]:

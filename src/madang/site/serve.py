@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -10,14 +11,13 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
 from madang.kernel.errors import ConfigError, MadangError
 from madang.site import logs
-from madang.site.child import media_exists
 from madang.site.config import INSECURE_KEYS_ENV, Config, load
 from madang.site.restarts import next_start
 
@@ -49,15 +49,13 @@ class Child:
 class Supervisor:
     """Starts children, starts them again, and gives up when core cannot be kept up."""
 
-    def __init__(self, config: Config, environment: Mapping[str, str], on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: Config, roles: Sequence[str], on_ready: Callable[[], None]) -> None:
         self._config = config
-        self._environment = dict(environment)
         self._on_ready = on_ready
         self._stop = threading.Event()
-        self._children = [Child("core", vital=True)]
-        self._later = [Child("worker")]
-        if media_exists():
-            self._children.append(Child("media"))
+        self._children = [Child(role, vital=role == roles[0]) for role in roles if role != "worker"]
+        self._later = [Child(role) for role in roles if role == "worker"]
+        self._ready = "core" not in roles
 
     def run(self) -> int:
         """Returns the exit code: 0 after SIGTERM or SIGINT, else that of core."""
@@ -72,9 +70,9 @@ class Supervisor:
                 code = self._look_after(child)
                 if code is not None:
                     return code
-            if self._later and self._core_answers():
-                self._children += self._later
-                self._later = []
+            if not self._ready and self._core_answers():
+                self._ready = True
+                self._children += self._later  # core has brought the stores up to date
                 self._on_ready()
             self._stop.wait(_TICK_S)
         return 0
@@ -102,8 +100,10 @@ class Supervisor:
         return None
 
     def _start(self, role: str) -> subprocess.Popen[bytes]:
+        if role == "media":
+            return start_media(self._config)
         command = [sys.executable, "-m", "madang.site.child", role]
-        return subprocess.Popen(command, env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True)
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def _core_answers(self) -> bool:
         own = self._config.server
@@ -156,18 +156,32 @@ def _on_signals(act: Callable[[], None]) -> Iterator[None]:
 def serve(config: Config, role: str, *, insecure: bool, on_ready: Callable[[], None]) -> int:
     """Runs the platform, or one role of it, in the foreground; returns the exit code."""
     os.umask(0o077)  # what is written here is for the platform's own account alone
-    environment = dict(os.environ)
     if not config.has_keys:
-        environment[INSECURE_KEYS_ENV] = _insecure_keys(config, allowed=insecure)
-    if role == "all":
-        logs.set_up("serve")
-        return Supervisor(config, environment, on_ready).run()
-    os.environ.update(environment)
-    if role == "media":
-        from madang.site.child import run_media
+        os.environ[INSECURE_KEYS_ENV] = _insecure_keys(config, allowed=insecure)
+        config = load()
+    if role in ("core", "worker"):
+        return run_role(role)
+    logs.set_up("serve")
+    return Supervisor(config, ROLES if role == "all" else (role,), on_ready).run()
 
-        return run_media()
-    return run_role(role)
+
+def start_media(config: Config) -> subprocess.Popen[bytes]:
+    """Starts the media gateway and hands it its configuration; it gets no private key and no path to one."""
+    from madang.site.keys import keyring_from
+    from madang.video.config import VideoConfig
+    from madang.video.media_process import config_line, media_command, media_config
+
+    section = config.rooms["video"]
+    assert isinstance(section, VideoConfig)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MADANG_")}
+    process = subprocess.Popen(
+        media_command(), env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(config_line(media_config(section, keyring_from(config.keys))))
+        process.stdin.close()
+    return process
 
 
 def _insecure_keys(config: Config, *, allowed: bool) -> str:
