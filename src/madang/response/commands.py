@@ -17,13 +17,15 @@ from madang.kernel.errors import BadRequestError, ConflictError, NotFoundError
 from madang.kernel.geometry import Point, judge
 from madang.kernel.mode import Mode
 from madang.response import caller as callers
-from madang.response import domain, hearing, timeline
+from madang.response import domain, hearing, timeline, video_side
 from madang.response.domain import Claim, Command, Doubt, Move, SaidPlace, Step
 from madang.response.hearing import CallKey, Word
 from madang.response.models import Incident, SourceCall
-from madang.response.record import announce_incident, apply_events, save
+from madang.response.record import announce, announce_incident, apply_events, save
 from madang.response.situating import situate_point
 from madang.response.timeline import Line
+from madang.video.domain import LIVE_STATES
+from madang.video.models import VideoGrant
 
 __all__ = [
     "CallKey",
@@ -31,6 +33,7 @@ __all__ = [
     "Word",
     "activate",
     "add_note",
+    "ask_again",
     "cancel_incident",
     "claim",
     "close_call",
@@ -133,6 +136,30 @@ def cancel_incident(
 def close_call(tx: Session, actor: Actor, key: CallKey, *, seq: int, reason: str, now: datetime) -> Incident | None:
     """The source says its call is over."""
     return hear(tx, actor, Word(key, seq, {}, ending=Step.CLOSE, reason=reason), now)
+
+
+def ask_again(tx: Session, actor: Actor, key: CallKey, *, grant_id: str, reason: str, now: datetime) -> None:
+    """The agency needs video longer: the decision table is asked anew. What cannot be asked for is said so."""
+    require(actor, Right.OPEN_INCIDENT, Thing(key.authority, agency=key.agency))
+    call = hearing.find_call(key)
+    incident = call.incident if call is not None else None
+    if incident is None:
+        return
+    grant = VideoGrant.objects.filter(
+        pk=grant_id, case_id=incident.case_id, recipient_kind="agency", recipient_code=key.agency
+    ).first()
+    possible = grant is not None and hearing.situation(incident).open and grant.state in (*LIVE_STATES, "EXPIRED")
+    ko, en = (
+        ("연장 요청", "Asked for longer") if possible else ("연장할 수 없는 요청", "Asked for longer, not possible")
+    )
+    line = Line("extend_asked", f"{ko}: {reason}", f"{en}: {reason}", {"grant": grant_id})
+    timeline.append(incident, line, actor=actor.id, actor_name=actor.name, now=now)
+    if grant is not None and possible:
+        video_side.ask_agency_again(tx, actor, incident, grant, now)
+    save(tx, incident, now)
+    if not possible:
+        announce(tx, incident, "updated", now, extend_refused=grant_id)
+    _audit(tx, actor, incident, "incident.extend_asked", now, {"grant": grant_id, "reason": reason})
 
 
 # ------------------------------------------------------------------------------------------ from a person

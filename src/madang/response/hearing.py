@@ -39,6 +39,7 @@ from madang.response.record import announce, announce_incident, apply_events, sa
 from madang.response.situating import situate
 from madang.response.tasks import OPEN, response_config
 from madang.response.timeline import Line
+from madang.video.legal import basis_of
 
 NOT_OPENING = frozenset({"outcome"})
 """Facts that do not open an incident by themselves."""
@@ -75,7 +76,7 @@ class Word:
 
 def hear(tx: Session, actor: Actor, word: Word, now: datetime) -> Incident | None:
     """Takes a word in, in the caller's transaction. None when it opens nothing and nothing is open."""
-    call = _call(word, now)
+    call = _call(word.key, now)
     before = _load(call.account)
     account = domain.tell(before, word.seq, _with_caller(word), request=word.request)
     if word.ending is not None:
@@ -131,9 +132,20 @@ def place_fact(said: SaidPlace) -> dict[str, Any]:  # Any: JSON values
 # ---------------------------------------------------------------------------------------- the call's account
 
 
-def _call(word: Word, now: datetime) -> SourceCall:
-    key = word.key
-    fresh = SourceCall(
+def find_call(key: CallKey) -> SourceCall | None:
+    """What was heard of that call so far, if anything."""
+    rows = SourceCall.objects.select_for_update().filter(
+        authority_id=key.authority,
+        mode=key.mode.value,
+        source=key.source,
+        agency=key.agency,
+        source_key=key.source_key,
+    )
+    return rows.first() if key.source_key else None
+
+
+def _call(key: CallKey, now: datetime) -> SourceCall:
+    return find_call(key) or SourceCall(
         authority_id=key.authority,
         mode=key.mode.value,
         source=key.source,
@@ -141,20 +153,6 @@ def _call(word: Word, now: datetime) -> SourceCall:
         source_key=key.source_key,
         first_heard_at=now,
     )
-    if not key.source_key:
-        return fresh
-    found_call = (
-        SourceCall.objects.select_for_update()
-        .filter(
-            authority_id=key.authority,
-            mode=key.mode.value,
-            source=key.source,
-            agency=key.agency,
-            source_key=key.source_key,
-        )
-        .first()
-    )
-    return found_call or fresh
 
 
 def _with_caller(word: Word) -> dict[str, Any]:  # Any: JSON values
@@ -209,7 +207,8 @@ def _open_if_told(
     _set_doubts(incident, account)
     incident.save(force_insert=True)
     ended = account.ending.step if account.ending else None
-    events = domain.opened(incident.priority, place_known=not place.needs_a_person, ended=ended)
+    place_known = not place.needs_a_person or incident.source == "system"
+    events = domain.opened(incident.priority, place_known=place_known, ended=ended)
     _write_opening(incident, actor, now)
     apply_events(tx, actor, incident, events, now)
     if situation(incident).open:
@@ -329,7 +328,9 @@ def _apply(
     """Brings an incident up to what its source says now. After its end the facts are kept, but nothing is reopened."""
     was_open = situation(incident).open
     account = _load(call.account)
+    doubts = list(incident.doubts)
     events = _take_facts(incident, call, account, changed)
+    doubtful = bool(incident.doubts) and incident.doubts != doubts
     _write_update(incident, actor, word, changed, late=not was_open, now=now)
     if was_open:
         apply_events(tx, actor, incident, events, now)
@@ -337,9 +338,9 @@ def _apply(
     ended: tuple[Event, ...] = _end(tx, actor, incident, word, now) if was_open else ()
     save(tx, incident, now)
     if "place" in changed and incident.place_state != PlaceState.UNLOCATED.value:
-        announce(tx, incident, "located", now, late=not was_open)
+        announce(tx, incident, "located", now, late=not was_open, doubtful=doubtful)
     elif changed or not ended:
-        announce(tx, incident, "updated", now, late=not was_open)
+        announce(tx, incident, "updated", now, late=not was_open, doubtful=doubtful)
     if ended:
         announce_incident(tx, incident, ended, now)
     _audit_update(tx, actor, incident, word, changed, now)
@@ -443,4 +444,6 @@ def _set_doubts(incident: Incident, account: Account) -> None:
         for name, fact in sorted(account.facts.items())
         if name.startswith("doubt:") and fact.value
     ]
+    if incident.source != "system" and basis_of(incident.basis) is None:
+        said.append({"field": "basis", "why": "unknown", "seen": "law"})
     incident.doubts = said + [doubt for doubt in incident.doubts if doubt.get("seen") == "map"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from madang.identity.models import Agency
 from madang.identity.rights import Actor, system_actor
 from madang.journal.session import Session
 from madang.kernel.geometry import Point
@@ -51,19 +50,18 @@ def open_video(tx: Session, actor: Actor, incident: Incident, now: datetime) -> 
 def ask_for_grants(tx: Session, actor: Actor, incident: Incident, now: datetime) -> None:
     """Asks the decision table for the agency that called and for the control room."""
     cameras = offerable(incident.case_id)
-    facts: dict[str, str | int] = {
-        "crime_class": incident.class_code if incident.class_code != "unknown" else incident.class_text,
-        "code": incident.priority,
-        "basis": incident.basis,
-        "place_state": incident.place_state,
-        "mode": incident.mode,
-    }
+    facts = _facts(incident)
     if incident.agency:
-        recipient = video.Recipient("agency", incident.agency)
-        _ask(tx, actor, incident, recipient, cameras, facts | {"agency_kind": agency_kind(incident.agency)}, now)
+        _ask(tx, actor, incident, video.Recipient("agency", incident.agency), cameras, facts, now)
     room = video.Recipient("control_room", incident.authority_id)
     asker = system_actor(incident.authority_id) if incident.agency else actor
-    _ask(tx, asker, incident, room, cameras, facts | {"agency_kind": "control_room"}, now)
+    _ask(tx, asker, incident, room, cameras, facts, now)
+
+
+def _facts(incident: Incident) -> dict[str, str | int]:
+    """What the decision table may be asked about an incident."""
+    named = incident.class_code if incident.class_code != "unknown" else incident.class_text
+    return {"crime_class": named, "code": incident.priority, "place_state": incident.place_state}
 
 
 def offerable(case_id: str) -> list[str]:
@@ -92,6 +90,13 @@ def _ask(
         facts=facts,
         now=now,
     )
+
+
+def ask_agency_again(tx: Session, actor: Actor, incident: Incident, grant: VideoGrant, now: datetime) -> None:
+    """The agency needs longer: the decision table is asked anew for what the grant covers now."""
+    cameras = list(grant.grant_cameras.filter(until_version=None).order_by("rank").values_list("camera_id", flat=True))
+    recipient = video.Recipient("agency", incident.agency)
+    _ask(tx, actor, incident, recipient, cameras, _facts(incident), now)
 
 
 def follow_place(tx: Session, actor: Actor, incident: Incident, now: datetime) -> None:
@@ -138,8 +143,3 @@ def point_of(incident: Incident) -> Point | None:
     if incident.lon is None or incident.lat is None:
         return None
     return Point(incident.lon, incident.lat)
-
-
-def agency_kind(code: str) -> str:
-    """What kind of agency that is."""
-    return Agency.objects.filter(code=code).values_list("kind", flat=True).first() or "other"

@@ -14,8 +14,8 @@ SECTION = "linkages.police112"
 class Police112Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Addresses, time limits and TLS of the police linkage. Seconds and bytes."""
 
-    origin: str = "http://127.0.0.1:8080"
-    """Scheme, host and port under which agencies reach the platform: part of every signature, so never guessed."""
+    origin: str = ""
+    """Scheme, host and port under which agencies reach the platform, part of every signature; empty: the server's."""
     endpoints: tuple[str, ...] = ()
     """Address prefixes agencies' endpoint URLs must begin with, e.g. `https://112.gn.police.example/`; empty: those on
     loopback only."""
@@ -41,9 +41,11 @@ def police112_config() -> Police112Config:
 
     raw = getattr(settings, "MADANG_LINKAGES", {}).get("police112", {})
     try:
-        return msgspec.convert(raw, Police112Config, dec_hook=_path, strict=False)
+        config = msgspec.convert(raw, Police112Config, dec_hook=_path, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"[{SECTION}] {error}", where=SECTION) from None
+    origin = config.origin or getattr(settings, "MADANG_URL", "") or "http://127.0.0.1:8080"
+    return msgspec.structs.replace(config, origin=origin.rstrip("/"))
 
 
 def _path(wanted: type, value: object) -> object:
