@@ -22,6 +22,7 @@ from django.db import DatabaseError
 
 from madang.journal import civic
 from madang.kernel.clock import Clock, system_clock
+from madang.kernel.keyring import Keyring
 from madang.video.commands import set_camera_health, start_view, stop_view
 from madang.video.commands.grants import config
 from madang.video.commands.leases import not_showable
@@ -67,9 +68,31 @@ def own_thread() -> RunCivic:
     pool = ThreadPoolExecutor(1, thread_name_prefix="media-link")
 
     def run(work: Callable[[], T], /) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(pool, work)
+        return asyncio.get_running_loop().run_in_executor(pool, _on_connection, work)
 
     return run
+
+
+def _on_connection(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except DatabaseError:
+        civic.store.recover()
+        raise
+
+
+class Lends(Protocol):
+    """What the site lends: the keys and the time."""
+
+    @property
+    def keyring(self) -> Keyring: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+def asgi_app(services: Lends) -> MediaLink:
+    """The app for `/internal/media/link`."""
+    return MediaLink(services.keyring.media_secret, clock=services.clock)
 
 
 @dataclass(slots=True)
