@@ -14,7 +14,7 @@ class PlacesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """JSON is read whole, so it is bounded more tightly than CSV, bytes."""
     issues_kept: int = 2_000
     """Bad rows kept for the screen per run and kind of fault; the report file always has every one."""
-    chunk_rows: int = 5_000
+    chunk_rows: int = 10_000
     """Rows written in one transaction."""
     stale_run_s: int = 600
     """A run that was not heard of for this long was interrupted, seconds."""

@@ -302,10 +302,12 @@ class Reader:
         return f"{content}#{ordinal}"
 
     def _twin(self, row_number: int, cells: list[str]) -> int | None:
-        skipped = {self.columns.index.get("number"), self.columns.index.get("row_number")}
-        number = self.columns.index.get("number")
-        rest = tuple(value for at, value in enumerate(cells) if at not in skipped)
-        return self.quality.twin_of(rest, row_number, cells[number] if number is not None else "")
+        rest, number = cells.copy(), ""
+        for name in ("row_number", "number"):
+            at = self.columns.index.get(name)
+            if at is not None:
+                number, rest[at] = rest[at], ""
+        return self.quality.twin_of(rest, row_number, number)
 
     def _note_twin(self, row_number: int, same: int | None, found: list[Issue]) -> None:
         if same is not None:

@@ -71,9 +71,9 @@ class Quality:
         self._lat.append(lat)
         self._at_row.append(row_number)
 
-    def twin_of(self, rest: tuple[str, ...], row_number: int, number: str) -> int | None:
+    def twin_of(self, rest: list[str], row_number: int, number: str) -> int | None:
         """The earlier row that is the same but for its number, or None. Remembers this one."""
-        digest = hash(rest)
+        digest = hash(tuple(rest))
         first = self._twins.setdefault(digest, row_number)
         if first != row_number:
             return first
@@ -89,9 +89,10 @@ class Quality:
         """Counts the empty fields of a row, per column."""
         if len(self._empty) != len(cells):
             self._empty = [0] * len(cells)
-        for at, value in enumerate(cells):
-            if not value:
-                self._empty[at] += 1
+        if "" in cells:
+            for at, value in enumerate(cells):
+                if not value:
+                    self._empty[at] += 1
 
     def agency(self, name: str) -> None:
         """One more row of this agency, as spelled."""
