@@ -132,7 +132,6 @@ ROOM_SECTIONS: Mapping[str, str] = MappingProxyType(
         "console": "madang.console.config:ConsoleConfig",
         "portal": "madang.portal.config:PortalConfig",
         "mqtt": "madang.connectors.mqtt.config:MqttConfig",
-        "http": "madang.connectors.http.config:HttpConfig",
     }
 )
 """Sections whose form belongs to a room or connector, and the struct that says it."""

@@ -34,6 +34,7 @@ def set_up(role: str, *, as_json: bool = False, level: str = "INFO") -> None:
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
+                "django.request": {"level": "ERROR"},
                 name: {"level": "WARNING"} for name in ("axes", "uvicorn", "httpx", "httpcore", "gmqtt", "asyncio")
             },
         }

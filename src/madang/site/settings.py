@@ -38,7 +38,6 @@ MADANG_RESPONSE = MADANG.rooms.get("response")
 MADANG_CONSOLE = MADANG.rooms.get("console")
 MADANG_PORTAL = MADANG.rooms.get("portal")
 MADANG_MQTT = MADANG.rooms.get("mqtt")
-MADANG_HTTP = MADANG.rooms.get("http")
 
 _SERVER = MADANG.server
 SECRET_KEY = MADANG.keys.session.reveal() or secrets.token_urlsafe(48)
