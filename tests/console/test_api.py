@@ -16,7 +16,7 @@ from madang.video.models import Camera, VideoGrant
 from tests.conftest import PASSWORD, MakePerson
 from tests.console.conftest import CORNER, Desk, OpenCall, put_cameras
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 MakeDesk = Callable[..., Desk]
 
 
@@ -324,7 +324,7 @@ def test_nobody_approves_what_they_asked_for_themselves(
     desk: MakeDesk, cameras: list[Camera], police: Agency, open_call: OpenCall
 ) -> None:
     incident = open_call(police, kind="소음", code=4)
-    asker, other = desk(Role.SUPERVISOR), desk(Role.SUPERVISOR)
+    asker, other = desk(Role.POLICE_LIAISON, agency=police), desk(Role.SUPERVISOR)
     asked = asker.post("/grants", {"incident_id": incident.pk, "camera_ids": [cameras[0].pk], "rights": ["live"]})
     assert asked.status_code == 200, asked.content
     grant = asked.json()
