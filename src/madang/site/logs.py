@@ -17,6 +17,11 @@ _SHARED: list[Any] = [  # Any: structlog's processors are of many shapes
     structlog.processors.format_exc_info,
 ]
 
+_QUIET = dict.fromkeys(("axes", "uvicorn", "httpx", "httpcore", "gmqtt", "asyncio"), "WARNING") | {
+    "django.request": "ERROR"
+}
+"""Loggers that would tell of every request."""
+
 
 def set_up(role: str, *, as_json: bool = False, level: str = "INFO") -> None:
     """Sends every logger of this process to standard error, as text or as JSON lines, marked with its role."""
@@ -33,10 +38,7 @@ def set_up(role: str, *, as_json: bool = False, level: str = "INFO") -> None:
             "formatters": {"line": formatter},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {
-                "django.request": {"level": "ERROR"},
-                name: {"level": "WARNING"} for name in ("axes", "uvicorn", "httpx", "httpcore", "gmqtt", "asyncio")
-            },
+            "loggers": {name: {"level": level} for name, level in _QUIET.items()},
         }
     )
     structlog.contextvars.bind_contextvars(role=role)
