@@ -156,6 +156,12 @@ def alarm(tx: Any, city: City, number: int) -> None:
     )
 
 
+def call_line(tx: Any, city: City, number: int) -> None:
+    from madang.linkages.police112 import links
+
+    links.heard(tx, city.agencies[0], city.now)
+
+
 COMMANDS: dict[str, Callable[[Any, City, int], None]] = {
     "open": open_one,
     "work": work,
@@ -163,6 +169,7 @@ COMMANDS: dict[str, Callable[[Any, City, int], None]] = {
     "watch": watch,
     "view": view,
     "alarm": alarm,
+    "line": call_line,
 }
 steps = st.lists(st.tuples(st.sampled_from(sorted(COMMANDS)), st.integers(0, 59)), min_size=4, max_size=22)
 

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from madang.console.sight import Sight
-from madang.identity.models import Agency, Person
+from madang.identity.models import Person
 from madang.kernel.clock import instant_text
 from madang.response import queries
 from madang.response.domain import OPEN_STATES
@@ -33,13 +33,6 @@ if TYPE_CHECKING:
 INCIDENT_OPEN = [state.value for state in OPEN_STATES]
 GRANT_OPEN = [state.value for state in GRANT_OPEN_STATES]
 TASK_OPEN = ["open", "escalated"]
-
-
-class AgencyRow(TypedDict):
-    """An agency by name."""
-
-    code: str
-    name_ko: str
 
 
 class RecipientRow(TypedDict):
@@ -163,11 +156,6 @@ def task_rows(tasks: Iterable[Task]) -> list[JsonRow]:
 def timeline_rows(entries: Iterable[TimelineEntry]) -> list[JsonRow]:
     """What happened, in the order given."""
     return [queries.timeline_row(entry) for entry in entries]
-
-
-def agency_names(codes: Collection[str]) -> dict[str, str]:
-    """Korean names of agencies by code."""
-    return dict(Agency.objects.filter(code__in=codes).values_list("code", "name_ko"))
 
 
 def grant_rows(grants: Sequence[VideoGrant]) -> list[GrantRow]:

@@ -127,8 +127,7 @@ class CivicSource:
         since = shown_since(self._clock())
         rows = {kind: build(sight, _refs(wanted, kind), since) for kind, build in _BUILDERS.items()}
         return [
-            Event(seq, kind, ref, "upsert" if ref in rows[kind] else "remove", rows[kind].get(ref))
-            for (kind, ref), seq in sorted(wanted.items(), key=lambda item: item[1])
+            _event(seq, kind, ref, rows[kind]) for (kind, ref), seq in sorted(wanted.items(), key=lambda item: item[1])
         ]
 
     def floating(self, sight: Sight) -> list[Event]:
@@ -139,6 +138,14 @@ class CivicSource:
         old = visible_incidents(sight).exclude(state__in=INCIDENT_OPEN).filter(**_between("closed_at", just_over))
         gone = [Event(0, "incident", str(pk), "remove") for pk in old.values_list("pk", flat=True)]
         return [*feeds, Event(0, "counters", "counters", "upsert", counters(sight)), *gone]
+
+
+def _event(seq: int, kind: str, ref: str, rows: Rows) -> Event:
+    if ref not in rows:
+        return Event(seq, kind, ref, "remove")
+    # A line is touched by its agency, and known to the screens by its name.
+    shown = rows[ref]["name"] if kind == "link" else ref
+    return Event(seq, kind, shown, "upsert", rows[ref])
 
 
 def _between(field: str, bounds: Mapping[str, datetime]) -> dict[str, datetime]:
@@ -204,7 +211,7 @@ def _cameras(sight: Sight, refs: Collection[str], since: datetime) -> Rows:
 
 def _links(sight: Sight, refs: Collection[str], since: datetime) -> Rows:
     del since
-    return {row["name"]: row for row in link_rows(sight.authority) if row["name"] in refs} if refs else {}
+    return {row["agency"]["code"]: row for row in link_rows(sight.authority)} if refs else {}
 
 
 def _counters(sight: Sight, refs: Collection[str], since: datetime) -> Rows:
