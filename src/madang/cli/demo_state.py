@@ -1,0 +1,283 @@
+"""What a demo city is made of: its directory, its configuration, its people, and the views of its cameras."""
+
+from __future__ import annotations
+
+import csv
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from madang.kernel.errors import PermanentError, UnavailableError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from madang.identity.rights import Actor
+    from madang.video.models import Camera
+
+AGENCY = "gimhae-police"
+AGENCY_KEY = "gimhae-police-1"
+NOTE = "demo.json"
+_FILES = {
+    "boundaries": ("boundaries*.geojson", "boundaries*.json"),
+    "basemap": ("basemap*.geojson", "basemap*.json"),
+    "addresses": ("addresses*.csv",),
+    "cctv": ("cctv*.csv", "cctv*.json"),
+}
+"""What is imported, in this order, and the names such files go by."""
+_SURVEY = "survey*.csv"
+
+ACCOUNTS = (
+    ("operator", "김관제", "operator", "관제요원 Operator"),
+    ("supervisor", "이책임", "supervisor", "관제 책임자 Supervisor"),
+    ("police", "박경위", "police_liaison", "파견 경찰관 Police liaison"),
+    ("officer", "최주무", "city_officer", "시 담당 공무원 City officer"),
+    ("auditor", "정감사", "auditor", "감사자 Auditor"),
+    ("admin", "한관리", "administrator", "시스템 관리자 Administrator"),
+)
+"""Who may log in to the demo: account, name, role, what the role is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the demo's programs listen, all on loopback."""
+
+    core: int = 8080
+    media: int = 8081
+    mqtt: int = 18830
+    cameras: int = 8090
+    police: int = 8100
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """The city shown, and where its map opens."""
+
+    code: str = "48250"
+    name_ko: str = "김해시"
+    name_en: str = "Gimhae"
+    lon: float = 128.8894
+    lat: float = 35.2285
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo that was set up: enough to bring it up again. Kept in the state directory, for its owner only."""
+
+    city: City
+    ports: Ports
+    password: str
+    cameras: int
+
+
+def remembered(state: Path) -> Demo | None:
+    """The demo set up in that directory before, if it was completed."""
+    path = state / NOTE
+    if not path.is_file():
+        return None
+    note = json.loads(path.read_text(encoding="utf-8"))
+    return Demo(City(**note["city"]), Ports(**note["ports"]), note["password"], note["cameras"])
+
+
+def remember(state: Path, demo: Demo) -> None:
+    """Notes that the demo is complete."""
+    from madang.site.keys import write_private
+
+    (state / NOTE).unlink(missing_ok=True)
+    write_private(state / NOTE, json.dumps(asdict(demo), ensure_ascii=False, indent=1).encode())
+
+
+def new_password() -> str:
+    """One password for every demo account, different in every installation."""
+    return f"madang-{secrets.token_hex(4)}"
+
+
+def configuration(city: City, ports: Ports) -> str:
+    """The TOML that makes an installation a demo: everything in it is simulated and on loopback."""
+    return f"""
+[console]
+mode = "simulated"
+
+[video]
+media_port = {ports.media}
+
+[linkages.police112]
+endpoints = ["http://127.0.0.1:{ports.police}/"]
+
+[mqtt]
+url = "mqtt://127.0.0.1:{ports.mqtt}"
+{_TOPICS.replace("AUTHORITY", city.code)}"""
+
+
+_TOPICS = """
+[[mqtt.topics]]
+topic = "city/air/{station}"
+authority = "AUTHORITY"
+entity_type = "AirQualityObserved"
+entity_id = "urn:ngsi-ld:AirQualityObserved:{station}"
+observed_at = "observed_at"
+lon = "lon"
+lat = "lat"
+[mqtt.topics.attributes]
+pm10 = { path = "pm10", unit = "GQ", minimum = 0.0, maximum = 2000.0 }
+pm25 = { path = "pm25", unit = "GQ", minimum = 0.0, maximum = 1000.0 }
+temperature = { path = "temperature", unit = "CEL", minimum = -50.0, maximum = 60.0 }
+
+[[mqtt.topics]]
+topic = "city/traffic/{detector}"
+authority = "AUTHORITY"
+entity_type = "TrafficFlowObserved"
+entity_id = "urn:ngsi-ld:TrafficFlowObserved:{detector}"
+observed_at = "observed_at"
+lon = "lon"
+lat = "lat"
+[mqtt.topics.attributes]
+intensity = { path = "intensity", unit = "E36", minimum = 0.0 }
+averageVehicleSpeed = { path = "speed", unit = "KMH", minimum = 0.0, maximum = 300.0 }
+occupancy = { path = "occupancy", minimum = 0.0, maximum = 1.0 }
+"""
+
+
+def generate_city(out: Path, seed: int) -> None:
+    """Has the simulated city write its files; raises `PermanentError` with its last words."""
+    command = [sys.executable, "-m", "madang_demo.city", "--out", str(out), "--seed", str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
+        raise PermanentError(f"the simulated city could not be made: {last[0]}")
+
+
+def files_of(directory: Path) -> list[tuple[str, Path]]:
+    """The files that can be imported from a directory, in the order in which they build on each other."""
+    found = [
+        (kind, path)
+        for kind, patterns in _FILES.items()
+        for pattern in patterns
+        for path in sorted(directory.glob(pattern))
+    ]
+    if not any(kind == "cctv" for kind, _ in found):
+        names = ", ".join(pattern for patterns in _FILES.values() for pattern in patterns)
+        raise UnavailableError(f"{directory} holds no camera file; it looks for {names}")
+    return found
+
+
+def seed_people(city: City, password: str, police_key: str, ports: Ports, now: datetime) -> None:
+    """Adds the city, its accounts with their roles, the police room and its key."""
+    from madang.cli.house import actor_at_the_keyboard
+    from madang.identity import commands
+    from madang.identity.models import AgencyKind
+    from madang.identity.rights import Role
+    from madang.journal import civic
+    from madang.kernel.mode import Mode
+
+    actor = actor_at_the_keyboard(city.code)
+    with civic.transaction() as tx:
+        commands.add_city(tx, actor, **asdict(city), now=now)
+        agency = commands.add_agency(
+            tx,
+            actor,
+            authority=city.code,
+            code=AGENCY,
+            kind=AgencyKind.POLICE,
+            name_ko="김해중부경찰서 112상황실 (모의)",
+            name_en="Simulated police 112 room",
+            endpoint_url=f"http://127.0.0.1:{ports.police}/",
+            mode=Mode.SIMULATED,
+            now=now,
+        )
+        commands.add_key(tx, actor, agency=agency, key_id=AGENCY_KEY, public_pem=police_key, not_before_at=now, now=now)
+        for username, name, role, _ in ACCOUNTS:
+            belongs = AGENCY if role == Role.POLICE_LIAISON else ""
+            commands.create_account(
+                tx,
+                actor,
+                authority=city.code,
+                username=username,
+                password=password,
+                name=name,
+                roles=[Role(role)],
+                agency=belongs,
+                now=now,
+            )
+
+
+def police_settings(state: Path, city: City, ports: Ports, places: Path | None) -> Path:
+    """Writes what the simulated police room is told; its keys and ledger stay in a folder of its own."""
+    folder = state / "police112"
+    folder.mkdir(exist_ok=True)
+    path = folder / "police112.toml"
+    spots = f'places = "{places.absolute()}"\n' if places else ""
+    path.write_text(
+        f'[platform]\norigin = "http://127.0.0.1:{ports.core}"\nauthority = "{city.code}"\n\n'
+        f'[me]\nagency = "{AGENCY}"\nmode = "simulated"\nkey_id = "{AGENCY_KEY}"\nprivate_key = "police.pem"\n'
+        f'listen = "127.0.0.1:{ports.police}"\nledger = "ledger.sqlite3"\n\n[calls]\n{spots}per_minute = 3.0\n',
+        encoding="utf-8",
+    )
+    return path
+
+
+def police_public_key(settings: Path) -> str:
+    """Has the police room make its own keys; returns the public one, as it would be handed over on paper."""
+    command = [sys.executable, "-m", "madang_demo.police112", "--config", str(settings), "--make-keys"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip()).read_text(encoding="utf-8")
+
+
+def give_streams(city: City, ports: Ports, directory: Path, now: datetime, progress: Callable[[int, int], None]) -> int:
+    """Gives every camera its view from the survey, if there is one, and a stream of the farm; returns how many."""
+    from madang.cli.house import actor_at_the_keyboard
+    from madang.journal import civic
+    from madang.video.models import Camera
+
+    actor = actor_at_the_keyboard(city.code)
+    survey = _survey(directory)
+    cameras = Camera.objects.filter(authority_id=city.code, active=True).select_related("site")
+    ordered = list(cameras.order_by("site__source_key", "number"))
+    for start in range(0, len(ordered), _PER_TRANSACTION):
+        with civic.transaction() as tx:
+            for offset, camera in enumerate(ordered[start : start + _PER_TRANSACTION]):
+                _settle(tx, actor, camera, survey, f"http://127.0.0.1:{ports.cameras}/cam/{start + offset}.ts", now)
+        progress(min(start + _PER_TRANSACTION, len(ordered)), len(ordered))
+    return len(ordered)
+
+
+_PER_TRANSACTION = 200
+Survey = dict[tuple[float, float, int], dict[str, str]]
+
+
+def _settle(tx: object, actor: Actor, camera: Camera, survey: Survey, stream: str, now: datetime) -> None:
+    from madang.video.commands import sites
+
+    seen = survey.get((round(camera.site.lon or 0, 6), round(camera.site.lat or 0, 6), camera.number))
+    if seen is not None and seen.get("azimuth_deg"):
+        sites.survey_camera(
+            tx,  # type: ignore[arg-type]  # a journal session, whose type would pull Django in with this module
+            actor,
+            camera.pk,
+            azimuth_deg=float(seen["azimuth_deg"]),
+            hfov_deg=float(seen["hfov_deg"]) if seen.get("hfov_deg") else None,
+            range_m=float(seen["range_m"]) if seen.get("range_m") else None,
+            surveyed_on=date.fromisoformat(seen["surveyed_on"]) if seen.get("surveyed_on") else now.date(),
+            now=now,
+        )
+    sites.set_stream(tx, actor, camera.pk, stream, now)  # type: ignore[arg-type]  # the same session
+
+
+def _survey(directory: Path) -> Survey:
+    """Surveyed views by the site's position and the camera's number; empty where the city has no survey."""
+    rows: Survey = {}
+    for path in sorted(directory.glob(_SURVEY)):
+        for row in _rows(path):
+            rows[round(float(row["lon"]), 6), round(float(row["lat"]), 6), int(row.get("camera") or 1)] = row
+    return rows
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        yield from csv.DictReader(file)
