@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 SOURCES = "frontend"
 OUTPUT = "src/madang/console/static/app"
 STAMP = "sources.json"
-NOT_SOURCES = frozenset({"node_modules", "dist", ".vite", "coverage"})
+NOT_SOURCES = frozenset({"node_modules", "tests", "dist", ".vite", "coverage"})
 NODE_AT_LEAST = (22, 12)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ class Film:
     fragments: tuple[bytes, ...]
 
 
+@functools.cache
 def film() -> Film | None:
     """A film of a minute and a half out of the demo's first loop; None where it or PyAV is missing."""
     try:

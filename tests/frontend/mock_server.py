@@ -59,6 +59,10 @@ class MockCity:
         self.duty: Row | None = None
         self.wrong_logins = 0
         self.refuse_leases: RefusedError | None = None
+        self.refuse_acts: RefusedError | None = None
+        self.views_opened = 0
+        self.tokens: list[str] = []
+        self._resets = 0
         self.close_views_with: int | None = None
         self.live_open = True
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -80,6 +84,12 @@ class MockCity:
         self.seq += 1
         told = {"kind": kind, "ref": key, "op": op, "row": row if op == "upsert" else None}
         self.changes.append((self.seq, told))
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self._moved.set)
+
+    def reset(self) -> None:
+        """Tell every live reader that its cursor is unknown."""
+        self._resets += 1
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self._moved.set)
 
@@ -218,6 +228,8 @@ class MockCity:
     def _post_incidents(self, parts: list[str], _query: Row, body: Row) -> Row:
         if not parts:
             return self._open(body)
+        if self.refuse_acts is not None:
+            raise self.refuse_acts
         row = {**self._incident(parts[0])}
         row["version"] += 1
         self._step(row, parts[1], body)
@@ -341,11 +353,17 @@ class MockCity:
     async def _live(self, scope: Message, query: dict[str, str], send: Send) -> None:
         if self.user is None:
             raise RefusedError(401, "로그인이 필요합니다.", "log in")
+        if not self.live_open:
+            raise RefusedError(503, "실시간 연결을 열 수 없습니다.", "the live stream is down")
         headers = dict(scope["headers"])
         at = int(headers.get(b"last-event-id", query.get("cursor", "0").encode()) or 0)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         await self._tell(send, f'event: hello\ndata: {{"cursor": "{at}"}}\n\n')
+        resets = self._resets
         while self.live_open:
+            if self._resets > resets:
+                resets = self._resets
+                await self._tell(send, "event: reset\ndata: {}\n\n")
             for seq, told in [item for item in self.changes if item[0] > at]:
                 at = seq
                 await self._tell(send, f"id: {seq}\nevent: change\ndata: {json.dumps(told)}\n\n")
@@ -367,11 +385,17 @@ class MockCity:
         if not str(token).startswith("token-of-"):
             await send({"type": "websocket.close", "code": 4401, "reason": "lease not valid"})
             return
-        listening = asyncio.create_task(_until_closed(receive))
+        self.views_opened += 1
+        listening = asyncio.create_task(self._hear(receive, str(token)))
         try:
             await self._play(send, listening)
         finally:
             listening.cancel()
+
+    async def _hear(self, receive: Receive, first: str) -> None:
+        self.tokens.append(first)
+        while (message := await receive())["type"] != "websocket.disconnect":
+            self.tokens.append(json.loads(message.get("text") or "{}").get("lease", ""))
 
     async def _play(self, send: Send, listening: asyncio.Task[None]) -> None:
         if self.film is None:
@@ -388,11 +412,6 @@ class MockCity:
                 return
             await send({"type": "websocket.send", "bytes": fragment})
             await asyncio.sleep(self.film.frame_s)
-
-
-async def _until_closed(receive: Receive) -> None:
-    while (await receive())["type"] != "websocket.disconnect":
-        pass
 
 
 async def _body(receive: Receive) -> Row:

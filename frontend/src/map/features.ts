@@ -67,6 +67,12 @@ export function incidentFeatures(incidents: Iterable<Incident>, chosenId: string
   );
 }
 
+/** Where an unlocated incident may be, numbered as in its panel. */
+export function candidateFeatures(incident: Incident | null): Collection {
+  if (incident?.place.state !== "unlocated") return collection([]);
+  return collection(incident.candidates.map((row, index) => point(row.lon, row.lat, { rank: index + 1, label: row.label })));
+}
+
 export function accuracyFeature(incident: Incident | null): Collection {
   const place = incident?.place;
   if (!place || place.lon === null || place.lat === null || !place.accuracy_m) return collection([]);

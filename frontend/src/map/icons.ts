@@ -57,6 +57,7 @@ export function putIcons(map: MapLibreMap, theme: Theme): void {
 function signs(tones: Tones): Record<string, [number, Draw]> {
   const all: Record<string, [number, Draw]> = {
     ranked: [26, (pen) => disc(pen, 13, 11, "#8cc8ff", "#05203a")],
+    candidate: [30, (pen) => poly(pen, [[3, 3], [27, 3], [27, 27], [3, 27]], "#f7c04f", "#241800")],
     "incident-emergency": [34, (pen) => poly(pen, [[17, 3], [32, 30], [2, 30]], tones.emergency, tones.edge)],
     "incident-caution": [34, (pen) => poly(pen, [[17, 2], [32, 17], [17, 32], [2, 17]], tones.caution, tones.edge)],
     "incident-notice": [34, (pen) => disc(pen, 17, 13, tones.notice, tones.edge)],

@@ -67,6 +67,7 @@ export const SOURCES = [
   "views",
   "ranked",
   "accuracy",
+  "candidates",
   "incidents",
 ] as const;
 
@@ -295,6 +296,20 @@ function withSize(layout: LayerSpecification["layout"], property: string): never
 
 function incidents(p: Paint): LayerSpecification[] {
   return [
+    {
+      id: "candidates",
+      type: "symbol",
+      source: "candidates",
+      layout: {
+        "icon-image": "candidate",
+        "icon-allow-overlap": true,
+        "text-field": ["to-string", ["get", "rank"]],
+        "text-font": FONT,
+        "text-size": 13,
+        "text-allow-overlap": true,
+      },
+      paint: { "text-color": "#241800" },
+    },
     {
       id: "incidents",
       type: "symbol",

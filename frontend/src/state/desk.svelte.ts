@@ -282,14 +282,20 @@ class Desk {
     this.detail = id === null ? { phase: "none" } : { phase: "loading", id };
     if (id === null) return;
     this.loadDetailSoon(0);
-    const place = this.live.incidents.get(id)?.place;
-    if (goThere && place) this.goToPlace(place);
+    const row = this.live.incidents.get(id);
+    if (goThere && row) this.goToIncident(row);
   }
 
   step(by: 1 | -1): void {
     const at = this.queue.findIndex((row) => row.id === this.selectedId);
     const next = this.queue[at < 0 ? 0 : Math.min(this.queue.length - 1, Math.max(0, at + by))];
     if (next) this.select(next.id);
+  }
+
+  private goToIncident(row: Incident): void {
+    const likeliest = row.candidates[0];
+    if (row.place.state === "unlocated" && likeliest) this.map?.goTo(likeliest.lon, likeliest.lat, 15);
+    else this.goToPlace(row.place);
   }
 
   goToPlace(place: Place): void {
