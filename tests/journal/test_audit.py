@@ -219,7 +219,8 @@ def test_a_body_under_a_row_written_without_one_is_named(store: AnyStore, keys: 
     write(store, keys, clock)
     tamper(
         store,
-        "INSERT INTO journal_audit_blob (stream, seq, sealed, erased_by, erased_reason) VALUES (?, 5, ?, '', '')",
+        "INSERT INTO journal_audit_blob (stream, seq, retention, at, sealed, erased_by, erased_reason)"
+        " VALUES (?, 5, '', '', ?, '', '')",
         CITY,
         b"planted",
     )

@@ -132,7 +132,7 @@ def holds(ledger: Ledger, path: Path) -> None:
         assert tx.execute("PRAGMA integrity_check") == [("ok",)]
 
 
-@pytest.mark.parametrize(("kind", "total"), [("django", 10_000), ("apsw", 4_000)])
+@pytest.mark.parametrize(("kind", "total"), [("django", 10_000), ("apsw", 3_000)])
 def test_killed_at_each_commit_point_nothing_is_lost_and_nothing_doubled(
     kind: str, total: int, migrated_file: Path, tmp_path: Path
 ) -> None:
@@ -144,10 +144,9 @@ def test_killed_at_each_commit_point_nothing_is_lost_and_nothing_doubled(
     holds(ledger, path)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_on_a_disk_that_drops_unsynced_writes_nothing_is_lost_and_nothing_doubled(seed: int, tmp_path: Path) -> None:
+def test_on_a_disk_that_drops_unsynced_writes_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
-    ledger = campaign("dropping", path, 3_000, "FULL", seed)
+    ledger = campaign("dropping", path, 3_000, "FULL", seed=1)
     holds(ledger, path)
 
 

@@ -55,6 +55,7 @@ def test_the_same_id_with_another_body_raises_an_alarm_and_leaves_the_first_stan
     assert accept(store, arrival("m1", body=b'{"a":2}'), clock()) is Receipt.CONFLICTING
     with store.reading() as tx:
         (alarm,) = alarms.open_alarms(tx, CITY)
+        assert (alarms.count(tx, CITY), alarms.count(tx, "busan")) == (1, 0)
         assert alarm.first_digest != alarm.second_digest
         assert (alarm.source, alarm.message_id, alarm.times) == ("police", "m1", 1)
         assert [(change.kind, change.ref) for change in changes.changes_after(tx, 0)] == [("counters", "alarms")]
@@ -203,6 +204,31 @@ def test_after_the_last_attempt_an_arrival_goes_to_the_desk(store: AnyStore, clo
     assert handler.tried == ["m1"] * RETRY.attempts
     with store.reading() as tx:
         assert [letter.attempts for letter in desk.dead_letters(tx, CITY)] == [RETRY.attempts]
+
+
+def test_a_handler_whose_sql_is_wrong_holds_up_nobody_else(store: AnyStore, clock: ManualClock) -> None:
+    handler = Handler()
+
+    def misspelt(tx: Session, message: InboxMessage, now: datetime) -> None:
+        tx.execute("SELECT nothing FROM nowhere")
+
+    handler.known.on_arrival("misspelt", misspelt)
+    accept(store, arrival("m1", kind="misspelt"), clock())
+    accept(store, arrival("m2", key="call-2"), clock())
+    intake(store, clock, handler.known).run_once()
+    assert handled(store) == ["m2"]
+    with store.reading() as tx:
+        assert [letter.message_id for letter in desk.failing(tx, CITY)] == ["m1"]
+
+
+def test_an_arrival_is_handled_though_the_clock_was_set_back(store: AnyStore, clock: ManualClock) -> None:
+    handler = Handler()
+    accept(store, arrival("m1"), clock())
+    clock.move(-600)
+    work = intake(store, clock, handler.known)
+    assert work.next_in_s() == 0
+    work.run_once()
+    assert handled(store) == ["m1"]
 
 
 def test_an_arrival_nobody_handles_waits_for_who_does(store: AnyStore, clock: ManualClock) -> None:

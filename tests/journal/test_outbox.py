@@ -277,6 +277,23 @@ def test_finished_announcements_are_forgotten_and_open_ones_kept(store: AnyStore
     assert value(store, "SELECT COUNT(*) FROM journal_delivery") == 1
 
 
+def test_an_announcement_is_delivered_though_the_clock_was_set_back(store: AnyStore, clock: ManualClock) -> None:
+    police = Counterpart()
+    with store.transaction() as tx:
+        announce(tx, "offer", clock())
+    clock.move(-600)
+    courier(store, clock, police).run_once()
+    assert police.names == ["offer"]
+
+
+@pytest.mark.parametrize("key", ["x" * 201, "nul\x00"])
+def test_a_name_that_does_not_fit_is_refused_on_every_store_alike(
+    store: AnyStore, clock: ManualClock, key: str
+) -> None:
+    with pytest.raises(ValueError, match="key of journal_outbox"), store.transaction() as tx:
+        announce(tx, "offer", clock(), key=key)
+
+
 def test_nobody_subscribed_means_nothing_is_left_waiting(store: AnyStore, clock: ManualClock) -> None:
     with store.transaction() as tx:
         announce(tx, "offer", clock())

@@ -79,6 +79,13 @@ def _alarm(row: Row) -> Alarm:
     )
 
 
+def count(tx: Session, authority: str) -> int:
+    """How many alarms of a city nobody has acknowledged."""
+    return int(
+        tx.execute("SELECT COUNT(*) FROM journal_alarm WHERE authority = ? AND seen_at IS NULL", (authority,))[0][0]
+    )
+
+
 def acknowledge(tx: Session, *, seq: int, authority: str, actor: str, now: datetime) -> bool:
     """Notes who has seen an alarm; False when that city has no such open alarm."""
     done = tx.execute(

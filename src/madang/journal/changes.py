@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from madang.journal.schema import fit
 from madang.journal.session import Session
 from madang.kernel.clock import instant_text, parse_instant
 
@@ -25,6 +26,7 @@ class Change:
 
 def touch(tx: Session, *, kind: str, ref: str, authority: str, now: datetime) -> None:
     """Tells the screens, after the commit, that the row behind `ref` is new, different or gone."""
+    fit("journal_change", kind=kind, ref=ref, authority=authority)
     tx.serialise()
     tx.execute(
         "INSERT INTO journal_change (kind, ref, authority, at) VALUES (?, ?, ?, ?)",

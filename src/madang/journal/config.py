@@ -21,7 +21,7 @@ class JournalConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_
     wait_s: float = 1.0
     lease_s: float = 6.0
     drain_s: float = 5.0
-    housekeeping_every_s: float = 300.0
+    housekeeping_every_s: float = 3600.0
     body_days: int = 7
     done_days: int = 400
     change_days: int = 7

@@ -45,8 +45,10 @@ class _Result:
 
 
 def seconds_until(instant: str | None, now: datetime) -> float | None:
-    """Seconds from `now` to an instant as the store keeps it, never negative; None for none."""
-    return None if instant is None else max(0.0, (parse_instant(instant) - now).total_seconds())
+    """Seconds from `now` to an instant as the store keeps it ("" is at once), never negative; None for none."""
+    if not instant:
+        return None if instant is None else 0.0
+    return max(0.0, (parse_instant(instant) - now).total_seconds())
 
 
 def failure_of(error: Exception) -> Failure:
@@ -162,7 +164,7 @@ class Courier:
             state = outbox.LANES.entry_state(tx, subscriber.name, message.key, message.ending)
             rows = tx.execute(
                 "INSERT INTO journal_delivery (outbox_seq, subscriber, key, subject, wire, overtaken, ending, state,"
-                " attempts, next_at, last_error, finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', NULL)"
+                " attempts, next_at, last_error, finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '', '', NULL)"
                 " RETURNING seq",
                 (
                     message.seq,
@@ -173,7 +175,6 @@ class Courier:
                     False,
                     message.ending,
                     state,
-                    instant_text(now),
                 ),
             )
             if failure is not None and state == WAITING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -15,6 +16,21 @@ from madang.journal.wakeups import Wakeups
 
 _WRITERS_LOCK = 7_233_204_117
 """The advisory lock of PostgreSQL that orders those who write to the journal."""
+
+_SQLITE_OUTAGES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+"""What the file is to blame for; sqlite3 raises the same class for a misspelt column."""
 
 
 @functools.lru_cache(maxsize=512)
@@ -77,6 +93,8 @@ class DjangoStore:
 
     def is_outage(self, error: BaseException) -> bool:
         """Whether the database was locked, full, unreachable."""
+        if isinstance(error, OperationalError) and isinstance(error.__cause__, sqlite3.OperationalError):
+            return error.__cause__.sqlite_errorcode & 0xFF in _SQLITE_OUTAGES
         return isinstance(error, OperationalError | InterfaceError)
 
     def recover(self) -> None:

@@ -85,12 +85,11 @@ def _check(arrival: Arrival) -> None:
 
 
 def _insert(tx: Session, arrival: Arrival, body_digest: str, now: datetime) -> None:
-    at = instant_text(now)
     state = LANES.entry_state(tx, arrival.source, arrival.key, arrival.ending)
     tx.execute(
-        "INSERT INTO journal_inbox (source, message_id, kind, key, body, body_digest, authority, mode, received_at,"
-        " ending, state, attempts, next_at, last_error, finished_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', NULL)",
+        "INSERT INTO journal_inbox (source, message_id, kind, key, body, body_digest, emptied, authority, mode,"
+        " received_at, ending, state, attempts, next_at, last_error, finished_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', '', NULL)",
         (
             arrival.source,
             arrival.message_id,
@@ -98,12 +97,12 @@ def _insert(tx: Session, arrival: Arrival, body_digest: str, now: datetime) -> N
             arrival.key,
             arrival.body,
             body_digest,
+            False,
             arrival.authority,
             arrival.mode.value,
-            at,
+            instant_text(now),
             arrival.ending,
             state,
-            at,
         ),
     )
 
@@ -133,8 +132,8 @@ def purge_arrivals(tx: Session, *, bodies_before: datetime, rows_before: datetim
     """Empties the bodies of finished arrivals, and later forgets their ids. Digests stay as long as the row."""
     finished = "state NOT IN ('waiting', 'parked', 'dead')"
     tx.execute(
-        f"UPDATE journal_inbox SET body = ? WHERE {finished} AND received_at < ? AND length(body) > 0",  # noqa: S608 -- constants
-        (b"", instant_text(bodies_before)),
+        f"UPDATE journal_inbox SET body = ?, emptied = ? WHERE {finished} AND received_at < ? AND NOT emptied",  # noqa: S608 -- constants
+        (b"", True, instant_text(bodies_before)),
     )
     tx.execute(f"DELETE FROM journal_inbox WHERE {finished} AND received_at < ?", (instant_text(rows_before),))  # noqa: S608 -- constants
 

@@ -81,12 +81,12 @@ class Lanes:
 
     def promote(self, tx: Session, lane: str, key: str) -> None:
         """Lets the next parked rows of a key go: the first open one, and the first open ending."""
-        for condition in (_OPEN, f"{_OPEN} AND ending AND state IN ('waiting', 'parked')"):
-            tx.execute(
-                f"UPDATE {self.table} SET state = 'waiting' WHERE state = 'parked' AND seq ="  # noqa: S608 -- our own table names
-                f" (SELECT MIN(seq) FROM {self.table} WHERE {self.lane} = ? AND key = ? AND {condition})",
-                (lane, key),
-            )
+        first = f"(SELECT MIN(seq) FROM {self.table} WHERE {self.lane} = ? AND key = ? AND {_OPEN}"  # noqa: S608 -- our own table names
+        tx.execute(
+            f"UPDATE {self.table} SET state = 'waiting' WHERE state = 'parked' AND seq IN"  # noqa: S608 -- our own table names
+            f" ({first}), {first} AND ending AND state IN ('waiting', 'parked')))",
+            (lane, key, lane, key),
+        )
 
     def fail(self, tx: Session, seq: int, failure: Failure, retry: Retry, now: datetime) -> bool:
         """Notes a failed attempt; True when the row became a dead letter."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.db import models
 
 _OPEN = models.Q(state__in=["waiting", "parked", "dead"])
+_DEAD = models.Q(state="dead")
 _WAITING = models.Q(state="waiting")
 
 
@@ -21,6 +22,7 @@ class Arrival(models.Model):
     key = models.CharField(max_length=200)
     body = models.BinaryField()
     body_digest = models.CharField(max_length=64)
+    emptied = models.BooleanField()
     authority = models.CharField(max_length=40)
     mode = models.CharField(max_length=10)
     received_at = models.CharField(max_length=24)
@@ -39,7 +41,9 @@ class Arrival(models.Model):
         indexes = [
             models.Index(fields=["source", "key", "seq"], name="journal_inbox_open", condition=_OPEN),
             models.Index(fields=["next_at"], name="journal_inbox_due", condition=_WAITING),
+            models.Index(fields=["seq"], name="journal_inbox_dead", condition=_DEAD),
             models.Index(fields=["received_at"], name="journal_inbox_received"),
+            models.Index(fields=["received_at"], name="journal_inbox_body", condition=models.Q(emptied=False)),
         ]
 
     def __str__(self) -> str:
@@ -121,6 +125,7 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["subscriber", "key", "seq"], name="journal_delivery_open", condition=_OPEN),
             models.Index(fields=["subscriber", "next_at"], name="journal_delivery_due", condition=_WAITING),
+            models.Index(fields=["seq"], name="journal_delivery_dead", condition=_DEAD),
         ]
 
     def __str__(self) -> str:
@@ -252,7 +257,6 @@ class AuditRow(models.Model):
         indexes = [
             models.Index(fields=["stream", "at"], name="journal_audit_at"),
             models.Index(fields=["stream", "thing"], name="journal_audit_thing"),
-            models.Index(fields=["retention", "at"], name="journal_audit_kept"),
         ]
 
     def __str__(self) -> str:
@@ -265,6 +269,8 @@ class AuditBlob(models.Model):
     id = models.BigAutoField(primary_key=True)
     stream = models.CharField(max_length=40)
     seq = models.BigIntegerField()
+    retention = models.CharField(max_length=40)
+    at = models.CharField(max_length=24)
     sealed = models.BinaryField(null=True)
     erased_at = models.CharField(max_length=24, null=True)
     erased_by = models.CharField(max_length=100)
@@ -276,6 +282,11 @@ class AuditBlob(models.Model):
         verbose_name = "감사 본문 (audit body)"
         verbose_name_plural = "감사 본문 (audit bodies)"
         constraints = [models.UniqueConstraint(fields=["stream", "seq"], name="journal_audit_blob_once")]
+        indexes = [
+            models.Index(
+                fields=["retention", "at"], name="journal_audit_blob_due", condition=models.Q(sealed__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.stream} {self.seq}"

@@ -18,6 +18,7 @@ import orjson
 
 from madang.journal.handlers import OutboxMessage
 from madang.journal.lanes import Lanes
+from madang.journal.schema import fit
 from madang.journal.session import Row, Session
 from madang.kernel.canonical import canonical_json
 from madang.kernel.clock import instant_text, parse_instant
@@ -40,6 +41,8 @@ def announce(
     subject: str = "",
 ) -> str:
     """Announces something to whoever subscribed to `topic`; returns the message id, the same on every retry."""
+    full_subject = f"{topic.rpartition('.')[0]}/{subject or key}"
+    fit("journal_outbox", topic=topic, key=key, subject=full_subject, authority=authority)
     tx.serialise()
     message_id = new_id()
     tx.execute(
@@ -49,7 +52,7 @@ def announce(
             message_id,
             topic,
             key,
-            f"{topic.rpartition('.')[0]}/{subject or key}",
+            full_subject,
             canonical_json(dict(body)).decode(),
             authority,
             mode.value,

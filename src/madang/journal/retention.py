@@ -94,8 +94,7 @@ def erase_due(tx: Session, keys: Keyring, now: datetime) -> int:
     for kind in kinds(tx):
         cutoff = instant_text(now - timedelta(days=kind.days))
         for (stream,) in tx.execute(
-            "SELECT DISTINCT a.stream FROM journal_audit a JOIN journal_audit_blob b ON b.stream = a.stream"
-            " AND b.seq = a.seq WHERE a.retention = ? AND a.at < ? AND b.sealed IS NOT NULL",
+            "SELECT DISTINCT stream FROM journal_audit_blob WHERE retention = ? AND at < ? AND sealed IS NOT NULL",
             (kind.kind, cutoff),
         ):
             erased += _erase_kind(tx, keys, stream, kind.kind, cutoff, now)
@@ -116,9 +115,9 @@ def _erase_kind(tx: Session, keys: Keyring, stream: str, kind: str, cutoff: str,
     )
     rows = tx.execute(
         "UPDATE journal_audit_blob SET sealed = NULL, erased_at = ?, erased_by = 'system:retention',"
-        " erased_reason = 'retention period over', erasure_seq = ? WHERE stream = ? AND sealed IS NOT NULL AND seq IN"
-        " (SELECT seq FROM journal_audit WHERE stream = ? AND retention = ? AND at < ?) RETURNING seq",
-        (instant_text(now), erasure_seq, stream, stream, kind, cutoff),
+        " erased_reason = 'retention period over', erasure_seq = ? WHERE stream = ? AND sealed IS NOT NULL"
+        " AND retention = ? AND at < ? RETURNING seq",
+        (instant_text(now), erasure_seq, stream, kind, cutoff),
     )
     return len(rows)
 

@@ -42,6 +42,7 @@ BOOL = "bool NOT NULL"
 BYTES = "BLOB NOT NULL"
 BYTES_OR_NULL = "BLOB NULL"
 
+DEAD_STATE = "state = 'dead'"
 OPEN_STATES = "state IN ('waiting', 'parked', 'dead')"
 
 _QUEUE_COLUMNS = (
@@ -64,6 +65,7 @@ TABLES: tuple[Table, ...] = (
             ("key", LONG_NAME),
             ("body", BYTES),
             ("body_digest", _text(64)),
+            ("emptied", BOOL),
             ("authority", _text(40)),
             ("mode", MODE),
             ("received_at", INSTANT),
@@ -73,7 +75,9 @@ TABLES: tuple[Table, ...] = (
             Index("journal_inbox_message", ("source", "message_id"), unique=True),
             Index("journal_inbox_open", ("source", "key", "seq"), where=OPEN_STATES),
             Index("journal_inbox_due", ("next_at",), where="state = 'waiting'"),
+            Index("journal_inbox_dead", ("seq",), where=DEAD_STATE),
             Index("journal_inbox_received", ("received_at",)),
+            Index("journal_inbox_body", ("received_at",), where="NOT emptied"),
         ),
     ),
     Table(
@@ -121,6 +125,7 @@ TABLES: tuple[Table, ...] = (
             Index("journal_delivery_once", ("outbox_seq", "subscriber"), unique=True),
             Index("journal_delivery_open", ("subscriber", "key", "seq"), where=OPEN_STATES),
             Index("journal_delivery_due", ("subscriber", "next_at"), where="state = 'waiting'"),
+            Index("journal_delivery_dead", ("seq",), where=DEAD_STATE),
         ),
     ),
     Table(
@@ -196,7 +201,6 @@ TABLES: tuple[Table, ...] = (
             Index("journal_audit_once", ("stream", "seq"), unique=True),
             Index("journal_audit_at", ("stream", "at")),
             Index("journal_audit_thing", ("stream", "thing")),
-            Index("journal_audit_kept", ("retention", "at")),
         ),
     ),
     Table(
@@ -205,13 +209,18 @@ TABLES: tuple[Table, ...] = (
             ("id", SERIAL),
             ("stream", _text(40)),
             ("seq", NUMBER),
+            ("retention", _text(40)),
+            ("at", INSTANT),
             ("sealed", BYTES_OR_NULL),
             ("erased_at", INSTANT_OR_NULL),
             ("erased_by", NAME),
             ("erased_reason", TEXT),
             ("erasure_seq", "bigint NULL"),
         ),
-        (Index("journal_audit_blob_once", ("stream", "seq"), unique=True),),
+        (
+            Index("journal_audit_blob_once", ("stream", "seq"), unique=True),
+            Index("journal_audit_blob_due", ("retention", "at"), where="sealed IS NOT NULL"),
+        ),
     ),
     Table(
         "journal_retention",
@@ -225,6 +234,20 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
 )
+
+
+_LIMITS = {
+    table.name: {name: int(kind[8 : kind.index(")")]) for name, kind in table.columns if kind.startswith("varchar(")}
+    for table in TABLES
+}
+
+
+def fit(table: str, **values: str) -> None:
+    """Raises `ValueError` naming the column when a text is too long for it or holds NUL, on every store alike."""
+    limits = _LIMITS[table]
+    for name, value in values.items():
+        if len(value) > limits[name] or "\x00" in value:
+            raise ValueError(f"{name} of {table} takes at most {limits[name]} characters and no NUL: {value[:60]!r}")
 
 
 def sqlite_script() -> str:

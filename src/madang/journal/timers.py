@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from madang.journal.handlers import Timer
+from madang.journal.schema import fit
 from madang.journal.session import Row, Session
 from madang.kernel.canonical import canonical_json
 from madang.kernel.clock import instant_text, parse_instant
@@ -26,6 +27,7 @@ def set_timer(
     body: Mapping[str, Any] | None = None,  # Any: JSON values
 ) -> None:
     """Sets the timer (kind, key), replacing one that was set before, fired or not."""
+    fit("journal_timer", kind=kind, key=key, authority=authority)
     due = instant_text(due_at)
     tx.execute(
         "INSERT INTO journal_timer (kind, key, due_at, authority, mode, body, state, attempts, next_at, last_error,"

@@ -21,6 +21,11 @@ _SELECT = (
     " WHERE a.stream = ? AND a.seq > ? ORDER BY a.seq LIMIT ?"
 )
 
+_ORPHAN = (
+    "SELECT MAX(b.seq) FROM journal_audit_blob b WHERE b.stream = ? AND b.seq > ? AND NOT EXISTS"
+    " (SELECT 1 FROM journal_audit a WHERE a.stream = b.stream AND a.seq = b.seq)"
+)
+
 
 class Fault(StrEnum):
     """What can be wrong with a chain."""
@@ -228,8 +233,8 @@ class _Reader:
         if last_mark > self.rows:
             text = f"the chain ends before it, though a signed checkpoint saw row {last_mark}"
             return self._broken(self.rows + 1, Fault.TAIL_CUT, text)
-        body = self._tx.execute("SELECT MAX(seq) FROM journal_audit_blob WHERE stream = ?", (self._stream,))[0][0]
-        if body is not None and int(body) > self.rows:
+        body = self._tx.execute(_ORPHAN, (self._stream, self.rows))[0][0]
+        if body is not None:
             text = f"the chain ends before it, though row {body} left its body"
             return self._broken(self.rows + 1, Fault.TAIL_CUT, text)
         if self._erasures:
