@@ -63,6 +63,7 @@ log = logging.getLogger("madang.hub")
 PREFIX = b"/ngsi-ld/v1/"
 DOOR = b"/ingest/v1/batch"
 _SLICE_S = 0.004
+_LINK_SAFE = "%&=;,:/?@!$'()*+~[]|"
 
 _VIEW_PARAMETERS = frozenset({"attrs", "pick", "omit", "lang", "options", "format"})
 _QUERY_PARAMETERS = _VIEW_PARAMETERS | {
@@ -559,7 +560,7 @@ def _page_links(query_string: bytes, query: Query, page: Page) -> list[Header]:
     ]
     links = []
     for rel, offset in steps:
-        target = "&".join([*kept, f"limit={query.limit}", f"offset={offset}"])
+        target = quote("&".join([*kept, f"limit={query.limit}", f"offset={offset}"]), safe=_LINK_SAFE)
         links.append((b"link", f'</ngsi-ld/v1/entities?{target}>; rel="{rel}"'.encode()))
     return links
 
@@ -571,7 +572,7 @@ def _query_document(raw: dict[str, Json]) -> dict[str, str]:
     known = {"@context", "type", "entities", "attrs", "pick", "omit", "q", "geoQ", "scopeQ", "lang"}
     if unknown := raw.keys() - known:
         raise OperationNotSupportedError(f"{sorted(unknown)[0][:60]} is not supported in a Query", where="body")
-    said = {name: raw[name] for name in ("q", "scopeQ", "lang") if name in raw}
+    said: dict[str, str] = {name: raw[name] for name in ("q", "scopeQ", "lang") if name in raw}
     said |= {name: ",".join(_texts(raw[name], name)) for name in ("attrs", "pick", "omit") if name in raw}
     said |= _selector(raw.get("entities"))
     geo = raw.get("geoQ")

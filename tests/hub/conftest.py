@@ -1,0 +1,48 @@
+"""A hub on a fresh file, and ways to open it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from madang.hub.app import HubApp
+from madang.hub.config import HubConfig
+from madang.hub.hub import Hub
+from tests.hub.client import Client
+
+OpenHub = Callable[..., AbstractAsyncContextManager[Hub]]
+OpenClient = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+def open_hub(tmp_path: Path) -> OpenHub:
+    """Opens the hub of this test; opened again, it is the same file."""
+
+    @asynccontextmanager
+    async def opened(**settings: Any) -> AsyncIterator[Hub]:  # Any: configuration values
+        clock = settings.pop("clock", None)
+        config = HubConfig(store=str(tmp_path / "hub.sqlite3"), **settings)
+        hub = await (Hub.open(config) if clock is None else Hub.open(config, clock))
+        try:
+            yield hub
+        finally:
+            await hub.close()
+
+    return opened
+
+
+@pytest.fixture
+def open_client(open_hub: OpenHub) -> OpenClient:
+    """A client of an open-mode hub."""
+
+    @asynccontextmanager
+    async def opened(**settings: Any) -> AsyncIterator[Client]:  # Any: configuration values
+        owned = settings.pop("owned_types", ())
+        async with open_hub(**settings) as hub:
+            yield Client(HubApp(hub, None, owned, open_mode=True, bound_host="127.0.0.1"))
+
+    return opened

@@ -1,0 +1,118 @@
+"""Batches (clauses 5.6.7–5.6.10, 5.6.20): item by item, in order, whatever is wrong with the others."""
+
+from __future__ import annotations
+
+from tests.hub.client import run, sensor
+from tests.hub.conftest import OpenClient
+
+
+def test_upsert_creates_and_then_replaces(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client() as client:
+            path = "/entityOperations/upsert"
+            answer = await client.post(path, [sensor(1, a=1, b=1), sensor(2, a=2)])
+            assert (answer.status, answer.json) == (201, ["urn:ngsi-ld:Sensor:1", "urn:ngsi-ld:Sensor:2"])
+            answer = await client.post(path, [sensor(1, a=3), sensor(3, a=3)])
+            assert (answer.status, answer.json) == (201, ["urn:ngsi-ld:Sensor:3"])
+            assert (await client.post(path, [sensor(2, b=5)], "options=update")).status == 204
+            found = (await client.get("/entities", "type=Sensor")).json
+            assert found == [sensor(1, a=3), sensor(2, a=2, b=5), sensor(3, a=3)]
+
+    run(body)
+
+
+def test_repeated_ids_in_one_batch_are_taken_in_order(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client() as client:
+            batch = [sensor(1, a=1), sensor(1, b=2), sensor(1, a=3)]
+            answer = await client.post("/entityOperations/upsert", batch, "options=update")
+            assert (answer.status, answer.json) == (201, ["urn:ngsi-ld:Sensor:1"])
+            assert (await client.get("/entities", "type=Sensor")).json == [sensor(1, a=3, b=2)]
+            answer = await client.post("/entityOperations/create", [sensor(2, a=1), sensor(2, a=2)])
+            assert answer.status == 207
+            assert answer.json["success"] == ["urn:ngsi-ld:Sensor:2"]
+            assert answer.json["errors"][0]["error"]["type"].endswith("AlreadyExists")
+
+    run(body)
+
+
+def test_one_bad_item_never_stops_the_others(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client() as client:
+            batch = [sensor(1, a=1), {"id": "nouri", "type": "T"}, 7, {"id": "urn:x:1"}, sensor(2, a=None), sensor(3)]
+            answer = await client.post("/entityOperations/upsert", batch)
+            assert answer.status == 207
+            assert answer.json["success"] == ["urn:ngsi-ld:Sensor:1", "urn:ngsi-ld:Sensor:3"]
+            assert [one["entityId"] for one in answer.json["errors"]] == [
+                "nouri",
+                "",
+                "urn:x:1",
+                "urn:ngsi-ld:Sensor:2",
+            ]
+            assert all(one["error"]["type"].endswith("BadRequestData") for one in answer.json["errors"])
+
+    run(body)
+
+
+def test_update_merge_and_delete_tell_which_ids_are_missing(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client() as client:
+            await client.post("/entities", sensor(1, a=1))
+            answer = await client.post("/entityOperations/update", [sensor(1, b=2), sensor(9, a=1)])
+            assert (answer.status, answer.json["success"]) == (207, ["urn:ngsi-ld:Sensor:1"])
+            assert answer.json["errors"][0]["error"]["type"].endswith("ResourceNotFound")
+            merged = {"id": "urn:ngsi-ld:Sensor:1", "a": "urn:ngsi-ld:null", "c": 3}
+            assert (await client.post("/entityOperations/merge", [merged])).status == 204
+            assert (await client.get("/entities/urn:ngsi-ld:Sensor:1")).json == sensor(1, b=2, c=3)
+            answer = await client.post("/entityOperations/delete", ["urn:ngsi-ld:Sensor:1", "urn:x:9", 5])
+            assert (answer.status, answer.json["success"]) == (207, ["urn:ngsi-ld:Sensor:1"])
+            assert (await client.get("/entities", "type=Sensor")).json == []
+
+    run(body)
+
+
+def test_no_overwrite_leaves_what_is_there(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client() as client:
+            await client.post("/entities", sensor(1, a=1))
+            await client.post("/entityOperations/update", [sensor(1, a=2, b=2)], "options=noOverwrite")
+            assert (await client.get("/entities/urn:ngsi-ld:Sensor:1")).json == sensor(1, a=1, b=2)
+
+    run(body)
+
+
+def test_items_of_a_json_ld_batch_bring_their_own_context(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client() as client:
+            kind = [("Content-Type", "application/ld+json")]
+            one = sensor(1, t=1) | {"@context": {"t": "https://example.org/t"}}
+            two = sensor(2, t=2) | {"@context": {"t": "https://example.org/other"}}
+            answer = await client.post("/entityOperations/create", [one, two, sensor(3)], headers=kind)
+            assert answer.status == 207
+            assert len(answer.json["success"]) == 2
+            shown = (await client.get("/entities", "type=Sensor")).json
+            assert [sorted(entity)[0] for entity in shown] == ["https://example.org/t", "https://example.org/other"]
+
+    run(body)
+
+
+def test_a_batch_must_be_an_array_of_bounded_length(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client(max_batch=3) as client:
+            for wrong in ({}, [], "text"):
+                assert (await client.post("/entityOperations/upsert", wrong)).status == 400
+            answer = await client.post("/entityOperations/upsert", [sensor(n) for n in range(4)])
+            assert (answer.status, answer.problem) == (403, "TooComplexQuery")
+
+    run(body)
+
+
+def test_a_long_batch_is_taken_whole(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client() as client:
+            answer = await client.post("/entityOperations/upsert", [sensor(n, a=n) for n in range(950)])
+            assert (answer.status, len(answer.json)) == (201, 950)
+            counted = await client.get("/entities", "type=Sensor&limit=0&count=true")
+            assert counted.header("ngsild-results-count") == "950"
+
+    run(body)
