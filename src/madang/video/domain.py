@@ -292,11 +292,16 @@ def decide_lease(asked: LeaseAsked, *, lease_s: int, now: datetime) -> datetime 
     refused = _camera_covered(asked)
     if refused is not None:
         return refused
-    if asked.camera_mode is Mode.LIVE and grant.mode is not Mode.LIVE:
+    if not same_world(asked.camera_mode, grant.mode):
         return Rejected("mode_differs", {"camera": asked.camera_mode.value, "grant": grant.mode.value})
     if asked.viewers >= asked.max_viewers:
         return Rejected("too_many_viewers", {"max": asked.max_viewers})
     return min(now + timedelta(seconds=lease_s), grant.expires_at)
+
+
+def same_world(camera: Mode, asked_for: Mode) -> bool:
+    """Whether a camera may be shown: real ones for what is real only, and nothing else for it (DESIGN §3 law 5)."""
+    return (camera is Mode.LIVE) == (asked_for is Mode.LIVE)
 
 
 def _camera_covered(asked: LeaseAsked) -> Rejected | None:

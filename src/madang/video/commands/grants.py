@@ -168,13 +168,8 @@ def scope_of(case: Case, camera_ids: Sequence[str]) -> Scope:
     for camera in found.values():
         if camera.authority_id != case.authority_id or not _near(case, camera):
             continue
-        (fit if same_world(camera.mode, case.mode) else other_mode).add(camera.pk)
+        (fit if domain.same_world(Mode(camera.mode), Mode(case.mode)) else other_mode).add(camera.pk)
     return Scope(frozenset(fit), frozenset(set(camera_ids) - fit - other_mode), frozenset(other_mode))
-
-
-def same_world(camera_mode: str, case_mode: str) -> bool:
-    """Whether a camera may be shown for a case: real ones for real cases only (DESIGN §3 law 5)."""
-    return (camera_mode == Mode.LIVE) == (case_mode == Mode.LIVE)
 
 
 def _near(case: Case, camera: Camera) -> bool:
