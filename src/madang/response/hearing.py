@@ -199,7 +199,7 @@ def _dump(account: Account) -> dict[str, Any]:  # Any: JSON values
 def _open_if_told(
     tx: Session, actor: Actor, call: SourceCall, word: Word, account: Account, now: datetime
 ) -> Incident | None:
-    if not set(account.facts) - NOT_OPENING:
+    if not account.requested and not set(account.facts) - NOT_OPENING:
         return None
     incident = _fresh(call, word.key, account, now)
     place, doubts = situate(incident.authority_id, _said_place(account))

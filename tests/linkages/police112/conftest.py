@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import connections
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from madang.identity.models import Agency, AgencyKey, Authority
 from madang.journal import relay
@@ -72,28 +72,42 @@ class Unsettled:
         await self.app(scope, receive, send)
 
 
-@pytest.fixture
-def platform(city: Authority, settings: SettingsWrapper, keyring: Keyring) -> Iterator[Platform]:
-    """A server of its own for each test, on a port of its own."""
+@dataclass
+class Server:
+    """A running server whose app each test brings along."""
+
+    origin: str
+    outer: Unsettled
+    threads: ThreadPoolExecutor
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """One server for all tests, on a port of its own."""
     outer = Unsettled()
-    server = uvicorn.Server(uvicorn.Config(outer, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, daemon=True)
+    config = uvicorn.Config(outer, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 10
-    while not server.started:
+    while not running.started:
         assert time.monotonic() < deadline, "the server did not start"
         time.sleep(0.005)
-    origin = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    settings.MADANG_LINKAGES = {"police112": {"origin": origin}}
-    pool = ThreadPoolExecutor(2)
-    services = TestServices(keyring, pool)
-    outer.app = asgi_app(services)
-    yield Platform(origin, services)
-    server.should_exit = True
+    pool = ThreadPoolExecutor(1)
+    yield Server(f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}", outer, pool)
+    running.should_exit = True
     thread.join(10)
-    for _ in range(2):
-        pool.submit(connections.close_all).result()
+    pool.submit(connections.close_all).result()
     pool.shutdown()
+
+
+@pytest.fixture
+def platform(city: Authority, server: Server, settings: Settings, keyring: Keyring) -> Platform:
+    """The linkage behind that server."""
+    settings.MADANG_LINKAGES = {"police112": {"origin": server.origin}}
+    services = TestServices(keyring, server.threads)
+    server.outer.app = asgi_app(services)
+    return Platform(server.origin, services)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from madang.response import record
 from madang.response.models import Incident, SourceCall
 from madang.video import queries as video_queries
 from madang.video.models import VideoGrant
+from madang.video.ranking import RankedCamera
 
 Json = dict[str, Any]  # Any: JSON values
 
@@ -146,7 +147,7 @@ def _cameras(grant: VideoGrant) -> list[Json]:
     return [_camera(ranked[camera_id]) for camera_id in order if camera_id in ranked]
 
 
-def _camera(ranked: video_queries.RankedCamera) -> Json:
+def _camera(ranked: RankedCamera) -> Json:
     camera = ranked.camera
     return {
         "camera_id": camera.id,

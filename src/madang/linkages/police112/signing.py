@@ -132,7 +132,7 @@ Params = dict[str, Any]  # Any: the same
 def _only_ours(field: str) -> tuple[str, Components, Params]:
     """The one signature of this contract: its label, covered components and parameters (RFC 9421 §4.1)."""
     try:
-        parsed = http_sf.parse(field.encode("latin-1"), tltype="dictionary")
+        parsed: Any = http_sf.parse(field.encode("latin-1"), tltype="dictionary")  # Any: structured field values
     except (ValueError, TypeError, IndexError) as error:
         raise _malformed(f"Signature-Input is no structured field: {error}") from None
     members = parsed if isinstance(parsed, dict) else {}
