@@ -240,11 +240,11 @@ def _end(log: ImportLog, state: State, ko: str, en: str) -> None:
     run, now = log.run, log.clock()
     _move(run, state)
     run.ended_at, run.reason_ko, run.reason_en = now, _storable(ko), _storable(en)
-    run.report_path = f"{run.pk}.json"
+    run.report_path = str(reports_dir() / f"{run.pk}.json")
     with civic.transaction() as tx:
         run.save()
         _audit(tx, run, state.value, now)
-    (reports_dir() / run.report_path).write_bytes(
+    Path(run.report_path).write_bytes(
         orjson.dumps(report_of(run), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     )
 
