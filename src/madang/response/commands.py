@@ -41,9 +41,11 @@ __all__ = [
     "dismiss",
     "hear",
     "locate",
+    "merge",
     "open_incident",
     "read_caller",
     "reopen_incident",
+    "review",
     "set_priority",
     "stabilise",
     "update_incident",
@@ -208,6 +210,31 @@ def reopen_incident(
 ) -> Incident:
     """It was not over after all, for a reason. A new video case is opened."""
     return _move(tx, actor, incident_id, Step.REOPEN, reason, now, version)
+
+
+def review(tx: Session, actor: Actor, incident_id: str, now: datetime, *, version: int | None = None) -> Incident:
+    """The closed incident was looked over; it is never opened again."""
+    return _move(tx, actor, incident_id, Step.REVIEW, "", now, version)
+
+
+def merge(
+    tx: Session, actor: Actor, incident_id: str, into_id: str, now: datetime, *, version: int | None = None
+) -> Incident:
+    """It is the same as another open incident, which goes on alone. Its own video ends."""
+    incident, into = _work(actor, incident_id), _work(actor, into_id)
+    if incident.pk == into.pk or not hearing.situation(into).open or incident.authority_id != into.authority_id:
+        raise ConflictError(
+            "an incident is merged into another open one of its city", ko="열려 있는 다른 사건에만 병합할 수 있습니다."
+        )
+    if incident.mode != into.mode:
+        raise ConflictError(
+            "real, exercise and simulated are never merged", ko="모드가 다른 사건은 병합할 수 없습니다."
+        )
+    incident.merged_into = into
+    line = Line("merged_in", f"{incident.number} 병합", f"{incident.number} merged in", {"incident": incident.pk})
+    timeline.append(into, line, actor=actor.id, actor_name=actor.name, now=now)
+    save(tx, into, now)
+    return _do(tx, actor, incident, Move(Step.MERGE, into.number, version), now)
 
 
 def set_priority(

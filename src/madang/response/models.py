@@ -67,6 +67,14 @@ class Incident(models.Model):
     owner_name = models.CharField("담당자 Owner name", max_length=100, blank=True)
     officer = models.JSONField("요청 경찰관 Officer", default=dict, blank=True)
     has_caller = models.BooleanField("신고자 정보 Caller known", default=False)
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="merged",
+        verbose_name="병합된 곳 Merged into",
+    )
     case_id = models.CharField("영상 사건 Video case", max_length=36, blank=True)
     opened_at = models.DateTimeField("접수 시각 Opened")
     updated_at = models.DateTimeField("변경 시각 Updated")

@@ -29,6 +29,7 @@ _TOPIC_OF_STEP = {
     Step.CLOSE: "closed",
     Step.CANCEL: "cancelled",
     Step.DISMISS: "dismissed",
+    Step.MERGE: "closed",
     Step.REOPEN: "reopened",
 }
 TOPICS = frozenset(TOPIC + name for name in ("opened", "updated", "located", *_TOPIC_OF_STEP.values()))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 import orjson
-from django.utils import timezone
 
 from madang.journal import changes, civic, handlers
 from madang.journal.handlers import Delivery, OutboxMessage, Subscriber
 from madang.journal.session import Session
 from madang.kernel.canonical import canonical_json
+from madang.kernel.clock import system_clock
 from madang.kernel.workers import LoopWorker, ThreadWorker
 from madang.response import tasks, timeline
 from madang.response.domain import APPROVE_GRANT
@@ -49,7 +49,7 @@ def _prepare(message: OutboxMessage) -> bytes | None:
 
 def _deliver(delivery: Delivery) -> None:
     body = orjson.loads(delivery.wire)
-    now = timezone.now()
+    now = system_clock()
     with civic.transaction() as tx:
         incident = Incident.objects.select_for_update().filter(pk=body["incident_id"]).first()
         if incident is not None:
@@ -60,7 +60,7 @@ def _follow(tx: Session, incident: Incident, delivery: Delivery, grant_id: str, 
     """Holds the `approve_grant` task to the grant as it stands now, and writes the timeline once per message."""
     grant = VideoGrant.objects.filter(pk=grant_id).first()
     if grant is not None and grant.state == "PENDING_HUMAN":
-        tasks.need(tx, incident, APPROVE_GRANT, now, ref=grant_id)
+        tasks.need(tx, incident, APPROVE_GRANT, grant.requested_at, ref=grant_id)
     else:
         tasks.finish(tx, incident, {APPROVE_GRANT}, "system:madang", now, ref=grant_id)
     texts = _TEXTS.get(delivery.topic)

@@ -9,7 +9,7 @@ from madang.identity.rights import system_actor
 from madang.journal import changes, outbox, timers
 from madang.journal.handlers import Timer
 from madang.journal.session import Session
-from madang.kernel.clock import instant_text, seoul_text
+from madang.kernel.clock import instant_text, seoul_text, system_clock
 from madang.kernel.mode import Mode
 from madang.linkages.police112.config import police112_config
 from madang.linkages.police112.models import LinkState
@@ -18,6 +18,8 @@ from madang.response.classes import LINKAGE_DOWN
 from madang.response.domain import OPEN_STATES
 from madang.response.models import Incident
 
+LISTENING_SINCE = system_clock()
+"""When this process began: nobody can have been heard before, so nobody fell silent before."""
 SILENCE = "police112.silence"
 SUBSCRIBER = "police112"
 
@@ -28,12 +30,15 @@ def heard(tx: Session, agency: Agency, now: datetime) -> None:
     back = link.state == "down"
     link.state, link.last_heard_at, link.down_since = "up", now, None
     _save(tx, link, now)
-    due = now + timedelta(seconds=police112_config().silence_s)
-    timers.set_timer(
-        tx, kind=SILENCE, key=agency.code, due_at=due, authority=agency.authority_id, mode=Mode(agency.mode)
-    )
+    _watch(tx, agency, now + timedelta(seconds=police112_config().silence_s))
     if back:
         _recovered(tx, link, now)
+
+
+def _watch(tx: Session, agency: Agency, due_at: datetime) -> None:
+    timers.set_timer(
+        tx, kind=SILENCE, key=agency.code, due_at=due_at, authority=agency.authority_id, mode=Mode(agency.mode)
+    )
 
 
 def fell_silent(tx: Session, timer: Timer, now: datetime) -> None:
@@ -42,8 +47,11 @@ def fell_silent(tx: Session, timer: Timer, now: datetime) -> None:
     if agency is None:
         return
     link = state_of(agency)
-    silence = timedelta(seconds=police112_config().silence_s)
-    if link.state != "up" or link.last_heard_at is None or now - link.last_heard_at < silence:
+    if link.state != "up" or link.last_heard_at is None:
+        return
+    due = max(link.last_heard_at, LISTENING_SINCE) + timedelta(seconds=police112_config().silence_s)
+    if now < due:
+        _watch(tx, agency, due)
         return
     link.state, link.down_since = "down", now
     link.incident_id = _raise_incident(tx, agency, link.last_heard_at, now).id
@@ -76,7 +84,7 @@ def _recovered(tx: Session, link: LinkState, now: datetime) -> None:
 def note_sent(tx: Session, agency: Agency, error: str, now: datetime) -> None:
     """How the last attempt to reach the agency ended; screens hear of it when that changes."""
     link = state_of(agency)
-    changed = link.last_error != error[:300]
+    changed = link._state.adding or link.last_error != error[:300]
     link.last_error = error[:300]
     link.last_sent_at = link.last_sent_at if error else now
     if changed:
