@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shutil
 import socket
 import subprocess
 import threading
@@ -11,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -234,8 +236,8 @@ class Rig:
         await self.renew(viewer, camera, seconds=seconds)
         return viewer
 
-    async def renew(self, viewer: Viewer, camera: str, *, seconds: float = 30, **other: str) -> None:
-        token = self.token(camera, lease=other.pop("lease", viewer.lease), seconds=seconds, **other)
+    async def renew(self, viewer: Viewer, camera: str, *, seconds: float = 30, lease: str = "") -> None:
+        token = self.token(camera, lease=lease or viewer.lease, seconds=seconds)
         await viewer.socket.send(msgspec.json.encode({"lease": token}).decode())
 
 
@@ -343,9 +345,46 @@ def http_camera(
         thread.join(5)
 
 
+@lru_cache(maxsize=1)
+def h265_stream() -> bytes:
+    """A short H.265 stream in MPEG-TS made by GStreamer; skips where its encoder is missing."""
+    launch = shutil.which("gst-launch-1.0")
+    if launch is None:
+        pytest.skip("no gst-launch-1.0; install gstreamer1.0-tools and gstreamer1.0-plugins-bad (x265enc)")
+    pipeline = (
+        "videotestsrc num-buffers=60 ! video/x-raw,format=I420,width=320,height=240,framerate=15/1"
+        " ! x265enc speed-preset=ultrafast key-int-max=10 ! h265parse config-interval=-1 ! mpegtsmux ! fdsink fd=1"
+    )
+    made = subprocess.run([launch, "-q", *pipeline.split()], capture_output=True, timeout=60, check=False)
+    if made.returncode != 0 or not made.stdout:
+        pytest.skip("GStreamer has no x265enc; install gstreamer1.0-plugins-bad")
+    return made.stdout
+
+
+def lying_stream() -> bytes:
+    """The same H.265 pictures in a stream whose tables say H.264."""
+    import av
+
+    out_bytes = io.BytesIO()
+    with (
+        av.open(str(film())) as honest,
+        av.open(io.BytesIO(h265_stream()), "r", format="mpegts") as real,
+        av.open(out_bytes, "w", format="mpegts") as out,
+    ):
+        track = out.add_stream_from_template(honest.streams.video[0])
+        for number, picture in enumerate(real.demux(video=0)):
+            packet = av.Packet(bytes(picture))
+            packet.stream, packet.time_base = track, Fraction(1, 90_000)
+            packet.pts = packet.dts = number * 6_000
+            packet.is_keyframe = number % 10 == 0
+            if picture.size:
+                out.mux(packet)
+    return out_bytes.getvalue()
+
+
 def decoded_frames(init: bytes, fragments: Sequence[bytes]) -> int:
     """How many pictures a player would get out of what a viewer received."""
     import av
 
-    with av.open(io.BytesIO(init + b"".join(fragments)), format="mp4") as container:
+    with av.open(io.BytesIO(init + b"".join(fragments)), "r", format="mp4") as container:
         return sum(1 for _ in container.decode(video=0))

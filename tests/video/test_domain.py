@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from madang.kernel.decisions import Accepted, Rejected
 from madang.kernel.mode import Mode
@@ -169,7 +169,9 @@ class GrantLife(RuleBasedStateMachine):
     @rule(
         target=grants, ruling=rulings, basis=bases, cameras=st.sets(st.sampled_from(CAMERAS)), by=st.sampled_from("ab")
     )
-    def request(self, ruling: Ruling, basis: LegalBasis | None, cameras: set[str], by: str) -> object:
+    def request(
+        self, ruling: Ruling, basis: LegalBasis | None, cameras: set[str], by: str
+    ) -> str | MultipleResults[str]:
         name = f"grant-{len(self.rows)}"
         grant = Grant(requested_by=by, basis=basis, case_open=self.open, cameras=frozenset(cameras), scope=SCOPE)
         decision = domain.decide_request(grant, ruling, cap_s=CAP_S, pending_s=PENDING_S, now=self.now)

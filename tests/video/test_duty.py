@@ -172,6 +172,10 @@ def test_without_review_the_account_is_locked_and_glass_stays_whole(
     assert actor_of_person(person).authorities == frozenset()
     with pytest.raises(ForbiddenError, match="awaits review"):
         broken(operator, cameras)
+    with civic.transaction() as tx:
+        review_break_glass(tx, auditor, BreakGlassReview.objects.get().grant_id, "justified", "늦은 검토", NOW)
+    person.refresh_from_db()
+    assert person.is_active
 
 
 def views(operator: Actor, cameras: list[Camera], authority: Authority, count: int) -> None:

@@ -16,7 +16,9 @@ from tests.video.media_rig import (
     Viewer,
     decoded_frames,
     film,
+    h265_stream,
     http_camera,
+    lying_stream,
     rig,
     transport_stream,
     until,
@@ -236,6 +238,29 @@ def test_bytes_that_are_no_stream_are_refused_by_name() -> None:
                 viewer = await it.view("cam")
                 assert await viewer.closed(20) in (4415, 4503)
                 assert viewer.init == b""
+
+    asyncio.run(scenario())
+
+
+def test_h265_is_refused_by_name_and_shown_on_the_cameras_health() -> None:
+    async def scenario() -> None:
+        with http_camera(h265_stream(), seconds=2) as url:
+            async with rig({"cam": url}) as it:
+                viewer = await it.view("cam")
+                assert await viewer.closed(15) == 4415
+                assert "H.265" in viewer.reason and viewer.init == b""
+                await until(lambda: ("cam", "degraded") in [seen[:2] for seen in it.core.health])
+
+    asyncio.run(scenario())
+
+
+def test_a_camera_that_lies_about_its_codec_is_refused() -> None:
+    async def scenario() -> None:
+        with http_camera(lying_stream(), seconds=2) as url:
+            async with rig({"cam": url}, stall_s=6.0) as it:
+                viewer = await it.view("cam")
+                assert await viewer.closed(20) == 4415
+                assert viewer.pictures == 0
 
     asyncio.run(scenario())
 

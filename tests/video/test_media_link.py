@@ -146,7 +146,7 @@ async def house(authority: Authority, agency: Agency) -> AsyncIterator[House]:
     await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     config: MediaConfig = msgspec.structs.replace(
-        media_config(settings.MADANG_VIDEO, settings.MADANG_KEYS),
+        media_config(VideoConfig(allow_file_sources=True), settings.MADANG_KEYS),
         core_link_url=f"ws://127.0.0.1:{port}/internal/media/link",
         port=0,
         heartbeat_timeout_s=2.5,

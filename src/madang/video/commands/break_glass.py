@@ -140,22 +140,28 @@ def review_break_glass(tx: Session, actor: Actor, grant_id: str, verdict: str, n
     review.verdict, review.note, review.reviewed_by, review.reviewed_at = verdict, note[:500], actor.id, now
     review.save()
     timers.cancel_timer(tx, kind="video.break_glass.review", key=review.pk)
+    if review.overdue and verdict == "justified":
+        _lock(review.actor, locked=False)
     _audit(tx, review, actor.id, "video.break_glass.reviewed", now, {"verdict": verdict, "note": note})
     changes.touch(tx, kind="grant", ref=grant_id, authority=review.authority_id, now=now)
 
 
 def lock_unreviewed(tx: Session, review_id: str, now: datetime) -> None:
-    """Nobody reviewed it in time (timer): the account that broke the glass is locked until someone does."""
+    """Nobody reviewed it in time (timer): the account that broke the glass is locked until it is found justified."""
     review = BreakGlassReview.objects.select_related("grant").filter(pk=review_id, reviewed_at=None).first()
     if review is None or review.overdue:
         return
     review.overdue = True
     review.save(update_fields=["overdue"])
-    kind, _, person_id = review.actor.partition(":")
-    if kind == "person":
-        Person.objects.filter(pk=person_id).update(is_active=False)
+    _lock(review.actor, locked=True)
     _audit(tx, review, "system:timer", "video.break_glass.locked", now, {"actor": review.actor})
     changes.touch(tx, kind="grant", ref=review.grant_id, authority=review.authority_id, now=now)
+
+
+def _lock(actor: str, *, locked: bool) -> None:
+    kind, _, person_id = actor.partition(":")
+    if kind == "person":
+        Person.objects.filter(pk=person_id).update(is_active=not locked)
 
 
 def _audit(tx: Session, review: BreakGlassReview, by: str, action: str, now: datetime, body: dict[str, object]) -> None:
