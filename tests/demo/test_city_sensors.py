@@ -1,4 +1,4 @@
-"""What the simulated sensors promise: plausible days, one silent, some payloads broken, and a real broker hears them."""
+"""What the simulated sensors promise: plausible days, one silent, some payloads broken; a real broker hears them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CORE_ROOMS = ("response", "console", "portal", "connectors.mqtt")
-_HEAVY_ROOMS = ("places",)
+_HEAVY_ROOMS = ("connectors",)
 """Rooms whose background work is long and hungry: it runs in the worker process, beside core."""
 
 

@@ -1,0 +1,48 @@
+"""Runs uploaded imports in the background: which connector takes which kind of file."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from madang.places.workers import Importer, import_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from madang.identity.rights import Actor
+    from madang.kernel.workers import ThreadWorker
+    from madang.places.models import ImportRun
+
+FILES = {
+    "cctv": "madang.connectors.cctv_standard",
+    "boundaries": "madang.connectors.boundaries_geojson",
+    "basemap": "madang.connectors.basemap_geojson",
+    "addresses": "madang.connectors.address_csv",
+    "survey": "madang.connectors.camera_survey",
+}
+"""The kinds of file taken, and the folder that takes each. Others come by the entry point group `madang.importers`."""
+
+
+def importers() -> dict[str, Importer]:
+    """Every importer by kind; a connector is loaded when its first file comes."""
+    theirs = {point.name: point.value.partition(":")[0] for point in entry_points(group="madang.importers")}
+    return {kind: _importer(package) for kind, package in (theirs | FILES).items()}
+
+
+def _importer(package: str) -> Importer:
+    def run(
+        path: Path, authority: str, actor: Actor, progress: Callable[[int, int], None], *, run_id: str = ""
+    ) -> ImportRun:
+        connector = importlib.import_module(f"{package}.command")
+        done: ImportRun = connector.run(path, authority, actor, progress, run_id=run_id)
+        return done
+
+    return run
+
+
+def workers(_services: object) -> list[ThreadWorker]:
+    """What this floor runs in the background."""
+    return [import_worker(importers())]
