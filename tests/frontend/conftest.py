@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.frontend import mock_city
-from tests.frontend.mock_server import APP, MockCity, served
+from tests.frontend.mock_server import APP, MockCity, Stage, served
 
 FLAGS = [
     "--use-gl=angle",
@@ -38,26 +37,28 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture(scope="session")
+def stage() -> Iterator[tuple[Stage, str]]:
+    """The server and its address; it stays, so that the browser keeps what it has loaded."""
+    stage = Stage()
+    with served(stage) as address:
+        yield stage, address
+
+
 @pytest.fixture
-def mock() -> MockCity:
+def mock(stage: tuple[Stage, str]) -> Iterator[MockCity]:
     """A fresh city for each test."""
-    return MockCity()
+    city = stage[0].city = MockCity()
+    yield city
+    city.leave()
 
 
 @pytest.fixture
-def address(mock: MockCity) -> Iterator[str]:
-    with served(mock) as url:
-        yield url
+def address(stage: tuple[Stage, str], mock: MockCity) -> str:
+    return stage[1]
 
 
-@dataclass
-class Faults:
-    """What the page complained of; a test fails on any."""
-
-    said: list[str]
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce", locale="ko-KR")
     yield opened
@@ -66,13 +67,16 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext, address: str) -> Iterator[Page]:
-    """The login page. A script error anywhere fails the test."""
+    """The login page of a browser that remembers nothing. A script error anywhere fails the test."""
     opened = context.new_page()
-    faults = Faults([])
-    opened.on("pageerror", lambda error: faults.said.append(str(error)))
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
     opened.goto(address)
+    opened.evaluate("localStorage.clear()")
+    opened.reload()
     yield opened
-    assert faults.said == []
+    opened.close()
+    assert faults == []
 
 
 def log_in(page: Page, username: str = "operator", password: str = mock_city.PASSWORD) -> None:
@@ -84,7 +88,16 @@ def log_in(page: Page, username: str = "operator", password: str = mock_city.PAS
 
 @pytest.fixture
 def desk(page: Page) -> Page:
-    """The screen of a logged-in operator, its queue filled."""
+    """The screen of a logged-in operator, its queue filled. Without the map: drawing it in software is slow."""
+    log_in(page, "seer")
+    expect(page.locator("[data-incident]")).to_have_count(4)
+    return page
+
+
+@pytest.fixture
+def map_desk(page: Page) -> Page:
+    """The same with the map, drawn."""
     log_in(page)
     expect(page.locator("[data-incident]")).to_have_count(4)
+    expect(page.locator("[data-map=drawn]")).to_be_visible()
     return page

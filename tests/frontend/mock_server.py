@@ -93,6 +93,12 @@ class MockCity:
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self._moved.set)
 
+    def leave(self) -> None:
+        """The curtain falls: live streams of this city end."""
+        self.live_open = False
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self._moved.set)
+
     def asked(self, path: str) -> list[Row]:
         """The bodies of the calls whose path ends so."""
         return [body for _, called, body in self.calls if called.endswith(path)]
@@ -133,7 +139,7 @@ class MockCity:
             await _respond(send, 404, b"", "text/plain")
             return
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        await _respond(send, 200, file.read_bytes(), kind)
+        await _respond(send, 200, file.read_bytes(), kind, keep="/assets/" in path)
 
     # --- the API ---------------------------------------------------------------------------------------------------
 
@@ -423,14 +429,25 @@ async def _body(receive: Receive) -> Row:
             return dict(json.loads(body)) if body else {}
 
 
-async def _respond(send: Send, status: int, body: bytes, kind: str) -> None:
+async def _respond(send: Send, status: int, body: bytes, kind: str, *, keep: bool = False) -> None:
     headers = [(b"content-type", kind.encode()), (b"set-cookie", b"csrftoken=mock; Path=/")]
+    headers.append((b"cache-control", b"max-age=3600, immutable" if keep else b"no-store"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
+class Stage:
+    """One server for many tests: whatever city is on stage answers."""
+
+    def __init__(self) -> None:
+        self.city = MockCity()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        await self.city(scope, receive, send)
+
+
 @contextlib.contextmanager
-def served(mock: MockCity, port: int = 0) -> Iterator[str]:
+def served(mock: MockCity | Stage, port: int = 0) -> Iterator[str]:
     """The mock on a free port; its address."""
     config = uvicorn.Config(mock, host="127.0.0.1", port=port, log_level="warning", lifespan="off")
     config.timeout_graceful_shutdown = 1
@@ -445,7 +462,7 @@ def served(mock: MockCity, port: int = 0) -> Iterator[str]:
         bound = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{bound}"
     finally:
-        mock.live_open = False
+        (mock.city if isinstance(mock, Stage) else mock).live_open = False
         server.should_exit = True
         thread.join(10)
 

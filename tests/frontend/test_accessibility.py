@@ -107,7 +107,8 @@ VIEWS: list[Callable[[Page], None]] = [
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_every_view_of_the_desk_is_free_of_axe_violations(desk: Page, mock: MockCity, theme: str) -> None:
+def test_every_view_of_the_desk_is_free_of_axe_violations(map_desk: Page, mock: MockCity, theme: str) -> None:
+    desk = map_desk
     desk.evaluate("(theme) => localStorage.setItem('madang.screen', JSON.stringify({ theme }))", theme)
     found: dict[str, list[str]] = {}
     desk.reload()
@@ -143,7 +144,7 @@ def test_the_login_and_the_view_without_rights_are_free_of_axe_violations(page: 
     page.evaluate("(theme) => localStorage.setItem('madang.screen', JSON.stringify({ theme }))", theme)
     page.reload()
     log_in(page, password="wrong")
-    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator("form [role=alert]")).to_be_visible()
     assert faults(page) == []
     log_in(page, "officer")
     expect(page.locator("canvas")).to_be_visible()
