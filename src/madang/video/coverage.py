@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 INLINE_REBUILD = 2_000
 """A city with fewer cameras is indexed in milliseconds: its index is rebuilt at once instead of in the background."""
+REST = 5.0
+"""How many times the length of a rebuild to wait before the next: an import bumps the revision again and again."""
 CANDIDATES = 256
 _ONE_DEGREE_M = math.radians(1) * EARTH_RADIUS_M
 _KINDS = {"fixed": 0, "ptz": 1, "omni": 2, "unknown": 3}
@@ -176,6 +179,7 @@ class Coverage:
         self._revision_of = revision_of
         self._indexes: dict[str, CameraIndex] = {}
         self._building: set[str] = set()
+        self._rest_until: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def index(self, authority: str) -> CameraIndex:
@@ -187,20 +191,25 @@ class Coverage:
             return index
         if len(index) < INLINE_REBUILD:
             return self.rebuild(authority)
-        self._rebuild_behind(authority)
+        if time.monotonic() >= self._rest_until.get(authority, 0.0):
+            self._rebuild_behind(authority)
         return index
 
     def refresh(self, authority: str) -> None:
         """Rebuilds the city's index here and now if it is old or missing: for the worker that keeps it."""
         index = self._indexes.get(authority)
-        if index is None or index.revision != self._revision_of(authority):
+        stale = index is None or index.revision != self._revision_of(authority)
+        if stale and (index is None or time.monotonic() >= self._rest_until.get(authority, 0.0)):
             self.rebuild(authority)
 
     def rebuild(self, authority: str) -> CameraIndex:
         """Builds the index now and keeps it."""
+        started = time.monotonic()
         revision, cameras = self._load(authority)
         index = CameraIndex(cameras, revision)
         self._indexes[authority] = index
+        took = time.monotonic() - started
+        self._rest_until[authority] = started + took + REST * took
         return index
 
     def _rebuild_behind(self, authority: str) -> None:

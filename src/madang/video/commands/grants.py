@@ -402,7 +402,7 @@ def _audit(tx: Session, row: VideoGrant, moved: Moved, now: datetime) -> None:
 
 def _announce(tx: Session, row: VideoGrant, topic: str, now: datetime, *, ending: bool = False) -> None:
     incident = row.case.incident_id if row.case is not None else ""
-    views, seconds = register.totals(row)
+    views, seconds = register.totals(row) if row.decided_at is not None and row.decided_at != now else (0, 0.0)
     outbox.announce(
         tx,
         topic=topic,

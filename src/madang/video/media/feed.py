@@ -40,6 +40,7 @@ class Backlog:
         self._waiting: deque[Fragment] = deque()
         self._bytes = 0
         self._needs_key = True
+        self._over = False
         self._filled = asyncio.Event()
 
     def push(self, fragment: Fragment) -> None:
@@ -60,11 +61,18 @@ class Backlog:
         self._bytes += len(fragment.data)
         self._filled.set()
 
-    async def next(self) -> Fragment:
-        """The next picture, waiting for it."""
-        while not self._waiting:
+    def end(self) -> None:
+        """No more pictures, not even those that wait."""
+        self._over = True
+        self._filled.set()
+
+    async def next(self) -> Fragment | None:
+        """The next picture, waiting for it; None at the end."""
+        while not self._waiting and not self._over:
             self._filled.clear()
             await self._filled.wait()
+        if self._over:
+            return None
         fragment = self._waiting.popleft()
         self._bytes -= len(fragment.data)
         return fragment
@@ -94,7 +102,6 @@ class Feed:
     _group: list[Fragment] = field(default_factory=list)
     _group_bytes: int = 0
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
-    _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.idle_since = self.last_picture_at = self.opened_at
@@ -127,8 +134,9 @@ class Feed:
         if self.ended is None:
             self.ended = ended
             self._ready.set()
-            self._over.set()
             self.stop()
+            for backlog in self.viewers:
+                backlog.end()
 
     async def ready(self) -> Header | Ended:
         """Waits for the first key picture, or the end."""
@@ -137,16 +145,13 @@ class Feed:
             return self.ended or Ended(Close.CAMERA_DOWN, "")
         return self.header
 
-    async def over(self) -> Ended:
-        """Waits for the end."""
-        await self._over.wait()
-        return self.ended or Ended(Close.CAMERA_DOWN, "")
-
     def join(self) -> Backlog:
         """A new viewer, who starts with the last group of pictures."""
         backlog = Backlog(self.backlog_bytes)
         for fragment in self._group:
             backlog.push(fragment)
+        if self.ended is not None:
+            backlog.end()
         self.viewers.add(backlog)
         return backlog
 

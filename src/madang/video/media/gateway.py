@@ -279,18 +279,10 @@ class Gateway:
         return answer
 
     async def _stream(self, socket: ServerConnection, view: _View, feed: Feed, backlog: Backlog) -> _EndError:
-        over = asyncio.ensure_future(feed.over())
-        try:
-            while True:
-                picture = asyncio.ensure_future(backlog.next())
-                await asyncio.wait({picture, over}, return_when=asyncio.FIRST_COMPLETED)
-                if not picture.done():
-                    picture.cancel()
-                    ended = over.result()
-                    return _EndError(ended.code, ended.reason)
-                await self._put(socket, view, picture.result().data)
-        finally:
-            over.cancel()
+        while (picture := await backlog.next()) is not None:
+            await self._put(socket, view, picture.data)
+        ended = feed.ended or Ended(Close.CAMERA_DOWN, "")
+        return _EndError(ended.code, ended.reason)
 
     async def _put(self, socket: ServerConnection, view: _View, data: bytes) -> None:
         if not self.link.alive:
