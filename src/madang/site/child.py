@@ -11,9 +11,9 @@ import time
 _WATCH_S = 1.0
 
 
-def main(role: str) -> int:
-    """Runs a role until it ends; returns the exit code."""
-    _end_with_parent(os.getppid())
+def main(role: str, parent: int) -> int:
+    """Runs a role until it ends or its parent does; returns the exit code."""
+    _end_with_parent(parent)
     from madang.site.serve import run_role
 
     return run_role(role)
@@ -31,4 +31,4 @@ def _end_with_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

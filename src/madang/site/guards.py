@@ -60,6 +60,8 @@ def bounded(scope: Scope, receive: Receive, limit: int, timeout_s: float) -> Rec
     declared = header(scope, b"content-length")
     if not declared and not header(scope, b"transfer-encoding"):
         return receive
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large(int(declared), limit)
     taken = 0
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
@@ -69,8 +71,6 @@ def bounded(scope: Scope, receive: Receive, limit: int, timeout_s: float) -> Rec
         nonlocal taken, done
         if done:
             return await receive()
-        if declared.isdigit() and int(declared) > limit:
-            raise too_large(int(declared), limit)
         try:
             async with asyncio.timeout_at(deadline):
                 message = await receive()

@@ -102,7 +102,7 @@ class Supervisor:
     def _start(self, role: str) -> subprocess.Popen[bytes]:
         if role == "media":
             return start_media(self._config)
-        command = [sys.executable, "-m", "madang.site.child", role]
+        command = [sys.executable, "-m", "madang.site.child", role, str(os.getpid())]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def _core_answers(self) -> bool:
