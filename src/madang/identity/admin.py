@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from django import forms
 from django.conf import settings
@@ -24,11 +22,15 @@ from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserCreationForm
 from unfold.widgets import UnfoldBooleanWidget
 
+from madang.identity import commands
 from madang.identity.actors import new_secret
-from madang.identity.models import Agency, AgencyKey, Authority, KeyAlgorithm, Person, RoleAssignment, Token
+from madang.identity.keys import algorithm_of
+from madang.identity.models import Agency, AgencyKey, Authority, Person, RoleAssignment, Token
 from madang.identity.office import CityScopedAdmin, actor_of, cities_with, site
-from madang.identity.rights import Right
+from madang.identity.rights import Right, Role
+from madang.journal import civic
 from madang.kernel.clock import system_clock
+from madang.kernel.errors import BadRequestError
 
 
 class OfficeLoginForm(AuthenticationForm):
@@ -57,10 +59,22 @@ class AuthorityAdmin(CityScopedAdmin[Authority]):
     readonly_fields = ("code",)
 
 
+class RoleFormSet(forms.BaseInlineFormSet[RoleAssignment, Person, forms.ModelForm[RoleAssignment]]):
+    """The roles of one person, checked together."""
+
+    def clean(self) -> None:
+        super().clean()
+        for form in self.forms:
+            kept = form.cleaned_data and not form.cleaned_data.get("DELETE")
+            if kept and form.cleaned_data.get("role") == Role.POLICE_LIAISON and self.instance.agency_id is None:
+                raise ValidationError("파견 경찰관은 소속 기관이 있어야 합니다. 위에서 소속 기관을 고르십시오.")
+
+
 class RoleInline(TabularInline[RoleAssignment, Person]):
     """A person's roles in the cities the administrator runs. Nobody changes their own."""
 
     model = RoleAssignment
+    formset = RoleFormSet
     extra = 0
     verbose_name_plural = "역할 Roles"
 
@@ -174,8 +188,6 @@ class PersonAdmin(CityScopedAdmin[Person]):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # Any: as the base
-        from madang.journal import civic
-
         with civic.transaction() as tx:
             super().save_related(request, form, formsets, change)
             if any(formset.has_changed() for formset in formsets):
@@ -224,39 +236,32 @@ class AgencyKeyForm(forms.ModelForm[AgencyKey]):
 
     class Meta:
         model = AgencyKey
-        fields = ("agency", "key_id", "algorithm", "public_pem", "not_before_at", "not_after_at")
+        fields = ("agency", "key_id", "public_pem", "not_before_at", "not_after_at")
         help_texts: ClassVar[dict[str, str]] = {
             "not_after_at": "키를 바꿀 때: 새 키를 더하고, 옛 키의 사용 끝을 며칠 뒤로 적으면 끊김 없이 바뀝니다.",
         }
 
     def clean_public_pem(self) -> str:
         pem = str(self.cleaned_data["public_pem"]).strip()
-        if "PRIVATE KEY" in pem:
-            raise ValidationError(
-                "개인키입니다. 기관에는 공개키만 받으십시오. 이 개인키는 노출된 것으로 보고 새로 만들도록 알리십시오."
-            )
-        if not fingerprint(pem):
-            raise ValidationError(
-                "공개키로 읽을 수 없습니다. '-----BEGIN PUBLIC KEY-----'로 시작하는 PEM을 붙여 넣으십시오."
-            )
-        return pem
+        try:
+            self.instance.algorithm = algorithm_of(pem)
+        except BadRequestError as error:
+            raise ValidationError(_KEY_FAULTS["private" if "PRIVATE KEY" in pem else "other"]) from error
+        return f"{pem}\n"
 
     def clean(self) -> dict[str, Any]:  # Any: form values
         data = super().clean() or {}
-        pem = data.get("public_pem")
-        if pem and data.get("algorithm") and not _fits(pem, data["algorithm"]):
-            self.add_error("algorithm", "공개키의 종류와 알고리즘이 다릅니다.")
         begins, ends = data.get("not_before_at"), data.get("not_after_at")
+        begins = begins or self.instance.not_before_at
         if isinstance(begins, datetime) and isinstance(ends, datetime) and ends <= begins:
             self.add_error("not_after_at", "사용 끝이 사용 시작보다 뒤여야 합니다.")
         return data
 
 
-def _fits(pem: str, algorithm: str) -> bool:
-    key = load_pem_public_key(pem.encode())
-    if algorithm == KeyAlgorithm.ED25519:
-        return isinstance(key, Ed25519PublicKey)
-    return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
+_KEY_FAULTS = {
+    "private": "개인키입니다. 기관에는 공개키만 받으십시오. 이 개인키는 노출된 것으로 보고 새로 만들도록 알리십시오.",
+    "other": "ECDSA P-256 또는 Ed25519 공개키가 아닙니다. 'BEGIN PUBLIC KEY'로 시작하는 PEM을 붙여 넣으십시오.",
+}
 
 
 @admin.register(AgencyKey, site=site)
@@ -295,10 +300,10 @@ class AgencyKeyAdmin(CityScopedAdmin[AgencyKey]):
         return format_html("<code>{}</code>", fingerprint(key.public_pem))
 
     def get_fields(self, request: HttpRequest, obj: AgencyKey | None = None) -> tuple[str, ...]:
-        first = ("agency", "key_id", "algorithm", "public_pem", "not_before_at", "not_after_at")
+        first = ("agency", "key_id", "public_pem", "not_before_at", "not_after_at")
         if obj is None:
             return first
-        return (*first, "full_fingerprint", "revoked_at", *(() if obj.revoked_at else ("revoke_now",)))
+        return (*first, "algorithm", "full_fingerprint", "revoked_at", *(() if obj.revoked_at else ("revoke_now",)))
 
     def get_readonly_fields(self, request: HttpRequest, obj: AgencyKey | None = None) -> tuple[str, ...]:
         if obj is None:
@@ -313,9 +318,10 @@ class AgencyKeyAdmin(CityScopedAdmin[AgencyKey]):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: AgencyKey, form: Any, change: bool) -> None:  # Any: as the base
-        if form.cleaned_data.get("revoke_now"):
-            obj.revoked_at = system_clock()
         super().save_model(request, obj, form, change)
+        if form.cleaned_data.get("revoke_now"):
+            with civic.transaction() as tx:
+                commands.revoke_key(tx, actor_of(request), key=obj, now=system_clock())
 
 
 class TokenForm(forms.ModelForm[Token]):
@@ -398,9 +404,10 @@ class TokenAdmin(CityScopedAdmin[Token]):
         if not change:
             raw, obj.lookup, obj.hashed = new_secret()
             request.fresh_token = raw  # type: ignore[attr-defined]  # handed to the page below, kept nowhere
+            super().save_model(request, obj, form, change)
         elif form.cleaned_data.get("revoke_now"):
-            obj.revoked_at = system_clock()
-        super().save_model(request, obj, form, change)
+            with civic.transaction() as tx:
+                commands.revoke_token(tx, actor_of(request), token=obj, now=system_clock())
 
     def response_add(self, request: HttpRequest, obj: Token, post_url_continue: str | None = None) -> HttpResponse:
         context = {
@@ -410,6 +417,6 @@ class TokenAdmin(CityScopedAdmin[Token]):
             "row": obj,
             "back": self.list_url(),
         }
-        response = TemplateResponse(request, "console/office/token_once.html", context)
+        response = TemplateResponse(request, "office/token_once.html", context)
         response["Cache-Control"] = "no-store"
         return response

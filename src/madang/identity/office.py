@@ -17,6 +17,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, path, reverse
 from unfold.admin import ModelAdmin
@@ -41,6 +42,22 @@ GROUPS: Mapping[str, str] = {
     "data": "자료 · Data",
     "accounts": "계정과 기관 · Accounts",
     "health": "상태 점검 · Health",
+}
+
+
+BANNERS = {"simulated": "모의 운영 Simulated", "exercise": "훈련 중 Exercise"}
+PRIMARY = {
+    "50": "oklch(97% .014 250)",
+    "100": "oklch(93.5% .03 250)",
+    "200": "oklch(88% .06 250)",
+    "300": "oklch(80% .1 250)",
+    "400": "oklch(72% .14 250)",
+    "500": "oklch(62% .16 252)",
+    "600": "oklch(53% .16 253)",
+    "700": "oklch(46% .145 254)",
+    "800": "oklch(39% .12 255)",
+    "900": "oklch(33% .09 256)",
+    "950": "oklch(25% .07 257)",
 }
 
 
@@ -82,9 +99,6 @@ class Page:
 class OfficeSite(UnfoldAdminSite):
     """The back office at `/office/`. Pages and row tables register themselves; the menu shows what one may open."""
 
-    site_title = "마당 업무 사무실"
-    site_header = "마당 업무 사무실"
-    index_title = "업무 사무실"
     enable_nav_sidebar = True
 
     def __init__(self) -> None:
@@ -112,18 +126,33 @@ class OfficeSite(UnfoldAdminSite):
         return [table for table in self._registry.values() if isinstance(table, CityScopedAdmin)]
 
     def each_context(self, request: Any) -> dict[str, Any]:  # Any: as the base class has it
-        """What every page shows: whether anything here is real."""
+        """What every page shows: our name and colours, and whether anything here is real."""
+        context = super().each_context(request)
+        banner = mode_banner()
         look = {
-            "site_title": self.site_title,
+            "site_title": "마당 업무 사무실",
             "site_header": "마당 업무 사무실",
             "site_subheader": "Madang back office",
             "site_symbol": "location_city",
             "site_url": "/",
             "show_history": False,
-            "styles": [static("console/office.css")],
-            "mode_banner": mode_banner(),
+            "colors": {**context["colors"], "primary": PRIMARY},
+            "styles": [static("office/office.css"), *([static(f"office/banner-{banner}.css")] if banner else [])],
+            "environment": (BANNERS[banner], "warning") if banner else None,
         }
-        return {**super().each_context(request), **look}
+        return {**context, **look}
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:  # Any: base
+        """The front page: what one may do, and how much of it waits."""
+        actor = actor_of(request)
+        context = {
+            **self.each_context(request),
+            "title": "업무 사무실",
+            "person": actor.name,
+            "office_groups": self.get_sidebar_list(request),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "office/index.html", context)
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:  # Any: as unfold's menu wants it
         """The menu, with only what the person may open."""
@@ -140,7 +169,7 @@ class OfficeSite(UnfoldAdminSite):
         shown = [page for page in self.pages.values() if page.title]
         return [
             _entry(page.title, reverse(f"admin:{page.name}"), page.icon, page.group, page.order, here)
-            | _badge(page.waiting(cities_with(actor, *page.rights)) if page.waiting else 0)
+            | _badge(page.waiting(cities_with(actor, *page.rights)) if page.waiting else None)
             for page in shown
             if cities_with(actor, *page.rights)
         ]
@@ -165,8 +194,9 @@ def _entry(title: str, link: str, icon: str, group: str, order: int, here: str) 
     }
 
 
-def _badge(count: int) -> dict[str, Any]:  # Any: menu entry
-    return {"badge": str(count), "badge_variant": "danger"} if count else {}
+def _badge(count: int | None) -> dict[str, Any]:  # Any: menu entry
+    badge = {"badge": str(count), "badge_variant": "danger"} if count else {}
+    return {"waiting": count, **badge}
 
 
 def _guarded(page: Page) -> View:
