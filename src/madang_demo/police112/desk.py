@@ -122,7 +122,7 @@ class Desk:
 
     async def _watch(self, call: Call, offer: Message) -> None:
         """Opens the best cameras, looks for a while, closes the call and sees the pictures stop."""
-        cameras = [camera["id"] for camera in offer["cameras"][: self._settings.cameras]]
+        cameras = [camera["camera_id"] for camera in offer["cameras"][: self._settings.cameras]]
         views = [asyncio.create_task(self._view(call, offer["grant_id"], camera)) for camera in cameras]
         await asyncio.wait(views, timeout=self._settings.watch_s)
         await self._say(call, "CallClosed", {})
