@@ -33,9 +33,8 @@ def civic_tx() -> Iterator[Session]:
         yield tx
 
 
-@pytest.fixture
-def city(transactional_db: None, authority: Authority) -> Authority:
-    """The city under test with two simulated cameras at the hall and two at the harbour."""
+def furnish(authority: Authority) -> Authority:
+    """Two simulated cameras at the hall and two at the harbour, ready to be ranked."""
     rows = [
         SiteRow(f"{name}-{n}", name=f"{name} {n}", lon=at.lon, lat=at.lat, purpose="생활방범")
         for name, centre in (("hall", HALL), ("harbour", HARBOUR))
@@ -45,6 +44,12 @@ def city(transactional_db: None, authority: Authority) -> Authority:
         put_sites(tx, authority.code, rows, NOW, Mode.SIMULATED)
     COVERAGE.rebuild(authority.code)
     return authority
+
+
+@pytest.fixture
+def city(authority: Authority) -> Authority:
+    """The city under test, furnished."""
+    return furnish(authority)
 
 
 @pytest.fixture

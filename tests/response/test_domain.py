@@ -98,7 +98,7 @@ class IncidentLife(RuleBasedStateMachine):
 
 
 TestIncidentLife = IncidentLife.TestCase
-TestIncidentLife.settings = settings(max_examples=150, stateful_step_count=20, deadline=None)
+TestIncidentLife.settings = settings(max_examples=80, stateful_step_count=15, deadline=None)
 
 
 def test_the_table_names_every_state_and_only_reopening_leaves_an_end() -> None:

@@ -21,9 +21,9 @@ from madang.journal import relay
 from madang.kernel.keyring import Keyring
 from madang.linkages.police112.link import asgi_app
 from tests.linkages.police112.agency import Mailbox, PoliceSystem, Signing, public_pem
-from tests.response.conftest import HALL, HARBOUR, NOW, city
+from tests.response.conftest import HALL, HARBOUR, NOW, furnish
 
-__all__ = ["HALL", "HARBOUR", "NOW", "city"]
+__all__ = ["HALL", "HARBOUR", "NOW"]
 T = TypeVar("T")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -102,7 +102,13 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def platform(city: Authority, server: Server, settings: Settings, keyring: Keyring) -> Platform:
+def city(authority: Authority) -> Authority:
+    """The city under test with its cameras."""
+    return furnish(authority)
+
+
+@pytest.fixture
+def platform(transactional_db: None, city: Authority, server: Server, settings: Settings, keyring: Keyring) -> Platform:
     """The linkage behind that server."""
     settings.MADANG_LINKAGES = {"police112": {"origin": server.origin}}
     services = TestServices(keyring, server.threads)

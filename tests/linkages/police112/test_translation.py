@@ -84,7 +84,7 @@ def test_any_body_becomes_a_word_that_can_be_stored(body: Json, kind: str) -> No
     assert all(isinstance(value, str) for value in word.caller.values())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=odd_bodies)
 def test_any_request_opens_an_incident(city: object, make_agency: Callable[..., Agency], body: Json) -> None:
     actor = actor_of_agency(make_agency())
@@ -120,7 +120,7 @@ COLUMNS = [
 ]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(numbers=st.randoms(use_true_random=False), data=st.data())
 def test_shuffled_and_doubled_messages_come_to_the_same_state(
     city: object, make_agency: Callable[..., Agency], numbers: random.Random, data: st.DataObject
