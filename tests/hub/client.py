@@ -105,7 +105,7 @@ class Client:
 
 def run(test: Callable[[], Awaitable[T]]) -> T:
     """Runs one asynchronous test body to its end."""
-    return asyncio.run(asyncio.wait_for(test(), 60))  # type: ignore[arg-type] # coroutines are awaitable
+    return asyncio.run(asyncio.wait_for(test(), 60))
 
 
 def token_actor(name: str, authority: str, *types: TypeRight, role: Role = Role.API_CLIENT) -> Actor:

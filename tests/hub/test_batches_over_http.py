@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.hub.client import run, sensor
+from tests.hub.client import Json, run, sensor
 from tests.hub.conftest import OpenClient
 
 
@@ -99,7 +99,8 @@ def test_items_of_a_json_ld_batch_bring_their_own_context(open_client: OpenClien
 def test_a_batch_must_be_an_array_of_bounded_length(open_client: OpenClient) -> None:
     async def body() -> None:
         async with open_client(max_batch=3) as client:
-            for wrong in ({}, [], "text"):
+            wrongs: tuple[Json, ...] = ({}, [], "text")
+            for wrong in wrongs:
                 assert (await client.post("/entityOperations/upsert", wrong)).status == 400
             answer = await client.post("/entityOperations/upsert", [sensor(n) for n in range(4)])
             assert (answer.status, answer.problem) == (403, "TooComplexQuery")

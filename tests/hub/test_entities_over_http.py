@@ -264,7 +264,7 @@ def test_system_attributes_tell_when_each_attribute_changed(open_client: OpenCli
             assert isinstance(still, dict)
             assert isinstance(moved, dict)
             assert still["createdAt"] == still["modifiedAt"] == moved["createdAt"] == born["createdAt"]
-            assert shown["modifiedAt"] == moved["modifiedAt"] > moved["createdAt"]  # type: ignore[operator] # texts
+            assert shown["modifiedAt"] == moved["modifiedAt"] > moved["createdAt"]
 
     run(body)
 

@@ -135,7 +135,8 @@ def _created(entity: Entity, body: bytes, source_version: int | None = None) -> 
 
 def replace(entity: Entity, *, if_missing_create: bool = False, source_version: int | None = None) -> Mutation:
     """Clauses 5.6.18 and 5.6.8 (replace): all attributes are exchanged; creation time stays."""
-    whole = encode(entity.document(), entity.id) if entity.types else b""
+    said = encode(entity.document() if entity.types else entity.attributes, entity.id)
+    whole = said if entity.types else b""
 
     def change(current: Stored | None, at_ms: int) -> Outcome:
         if current is None:

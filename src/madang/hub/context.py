@@ -32,17 +32,20 @@ Json = Any  # Any: JSON as it came
 class Context:
     """One @context, ready to translate names. `source` is what is said back to the client."""
 
-    __slots__ = ("_back", "_prefixes", "_terms", "_there", "is_core", "source")
+    __slots__ = ("_back", "_bases", "_prefixes", "_terms", "_there", "is_core", "source")
 
     def __init__(self, source: Json, terms: Mapping[str, str], prefixes: Mapping[str, str]) -> None:
         self.source = source
         self._terms = {term: iri for term, iri in terms.items() if term not in CORE}
-        self._prefixes = sorted(((base, name) for name, base in prefixes.items()), key=lambda p: (len(p[1]), p[1]))
+        self._bases = {**prefixes, **PREFIXES}
+        self._prefixes = sorted(((base, name) for name, base in self._bases.items()), key=lambda p: (len(p[1]), p[1]))
         self.is_core = not self._terms
         self._there: dict[str, str] = {}
         self._back: dict[str, str] = {}
         for term in sorted(self._terms, key=lambda name: (len(name), name)):
-            self._back.setdefault(canonical_iri(self._terms[term]), term)
+            name = canonical_iri(self._terms[term])
+            if name not in CORE:
+                self._back.setdefault(name, term)
 
     def canonical(self, term: str) -> str:
         """The canonical name of a client's term, compact IRI or IRI; raises `BadRequestDataError`."""
@@ -63,7 +66,7 @@ class Context:
         prefix, colon, rest = term.partition(":")
         if not colon:
             return DEFAULT + term
-        base = self._terms.get(prefix) or PREFIXES.get(prefix)
+        base = self._bases.get(prefix)
         return base + rest if base and not rest.startswith("//") else term
 
     def term(self, name: str) -> str:
@@ -181,5 +184,5 @@ class _Compiler:
             return self.terms.get(value) or CORE.get(value) or self._vocab + value
         if rest.startswith("//"):
             return value
-        base = self.terms.get(prefix) or PREFIXES.get(prefix)
+        base = self.prefixes.get(prefix) or PREFIXES.get(prefix)
         return base + rest if base else value

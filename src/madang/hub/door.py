@@ -17,7 +17,7 @@ from madang.hub.access import Access
 from madang.hub.changes import Mutation, Op
 from madang.hub.config import ReadingMap
 from madang.hub.context import CORE_CONTEXT, Context, Json
-from madang.hub.entity import VALUE_MEMBER, Entity, read_entity
+from madang.hub.entity import Entity, has_kind, read_entity
 from madang.hub.errors import (
     BadRequestDataError,
     InvalidRequestError,
@@ -97,9 +97,7 @@ class Door:
             return read_entity(mapped(raw, mapping), CORE_CONTEXT)
         if isinstance(raw, dict) and "@context" in raw:
             names = await self._hub.contexts.get(raw["@context"])
-        simplified = isinstance(raw, dict) and not any(
-            isinstance(value, dict) and value.get("type") in VALUE_MEMBER for value in raw.values()
-        )
+        simplified = isinstance(raw, dict) and not any(has_kind(value) for value in raw.values())
         return read_entity(raw, names, simplified=simplified, max_depth=self._hub.config.max_depth)
 
     def _take(

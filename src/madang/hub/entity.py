@@ -265,8 +265,8 @@ class _Reader:
             kind = next((_CONCISE[key] for key in raw if key in _CONCISE), None)
             if kind == "Property" and _is_geometry(raw.get("value")):
                 kind = "GeoProperty"
-        elif kind not in VALUE_MEMBER:
-            raise BadRequestDataError(f"{kind!r} is not a kind of attribute", where=f"{name}.type")
+        elif not has_kind(raw):
+            raise BadRequestDataError(f"{str(kind)[:40]!r} is not a kind of attribute", where=f"{name}.type")
         for key, value in raw.items():
             if key == "type":
                 instance[key] = kind
@@ -330,7 +330,8 @@ class _Reader:
                 return self._reified(name, raw, "LanguageProperty", "languageMap", depth)
             return self._bare_object(name, raw, depth)
         if kind is not None:
-            raise BadRequestDataError(f"{kind!r} is not a kind of attribute", where=f"{name}.type", hint=_KINDS_HINT)
+            said = str(kind)[:40]
+            raise BadRequestDataError(f"{said!r} is not a kind of attribute", where=f"{name}.type", hint=_KINDS_HINT)
         raise BadRequestDataError(f"{name} has neither type nor value", where=name, hint=_KINDS_HINT)
 
     def _bare_object(self, name: str, raw: dict[str, Json], depth: int) -> Json:
@@ -426,14 +427,20 @@ _CHECKS = {
 }
 
 
+def has_kind(value: Json) -> bool:
+    """Whether a value is an attribute instance that says its kind."""
+    return isinstance(value, dict) and isinstance(value.get("type"), str) and value["type"] in VALUE_MEMBER
+
+
 def _reified(one: dict[str, Json]) -> bool:
-    return one.get("type") in VALUE_MEMBER or ("datasetId" in one and any(member in one for member in _CONCISE))
+    return has_kind(one) or ("datasetId" in one and any(member in one for member in _CONCISE))
 
 
 def _is_geometry(value: Json) -> bool:
     return (
         isinstance(value, dict)
-        and value.get("type") in GEOMETRIES
+        and isinstance(value.get("type"), str)
+        and value["type"] in GEOMETRIES
         and ("coordinates" in value or "geometries" in value)
     )
 
@@ -481,7 +488,7 @@ def check_geometry(value: Json, name: str) -> Json:
         if not isinstance(members, list) or not members:
             raise BadRequestDataError(f"{name} is an empty GeometryCollection", where=name)
         return {"type": kind, "geometries": [check_geometry(one, name) for one in members]}
-    if kind not in _POSITIONS:
+    if not isinstance(kind, str) or kind not in _POSITIONS:
         raise BadRequestDataError(f"{name} has the geometry type {str(kind)[:40]!r}", where=name, hint="RFC 7946, 3.1")
     coordinates = value.get("coordinates")
     _positions(coordinates, _POSITIONS[kind], name)

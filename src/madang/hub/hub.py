@@ -17,7 +17,7 @@ from madang.hub.changes import Mutation, Op, Stored
 from madang.hub.config import HubConfig
 from madang.hub.context import CORE_CONTEXT
 from madang.hub.context_source import ContextSource
-from madang.hub.entity import VALUE_MEMBER, Entity, Json, read_entity
+from madang.hub.entity import Entity, Json, has_kind, read_entity
 from madang.hub.errors import NgsiLdError
 from madang.hub.feed import FeedChange
 from madang.hub.query import Query
@@ -210,7 +210,7 @@ class _Placed(ItemRefusal):
 
 def _is_reified(value: Json) -> bool:
     first = value[0] if isinstance(value, list) and value else value
-    return isinstance(first, dict) and first.get("type") in VALUE_MEMBER
+    return has_kind(first)
 
 
 def _applied(tx: WriteTx, tenant: str, mutations: Iterable[Mutation], source: str) -> BatchResult:
