@@ -120,6 +120,7 @@ def build() -> City:
     }
     city.feeds = {
         "air": _feed("대기질", "mqtt", 12, 120),
+        "rain": _feed("강우량", "mqtt", 30, 600),
         "traffic": _feed("교통량", "mqtt", 4000, 300),
     }
     return city

@@ -119,8 +119,11 @@ def test_filters_show_what_waits_for_a_hand(desk: Page) -> None:
 
 
 def test_a_feed_that_fell_silent_is_marked_stale(desk: Page) -> None:
-    expect(desk.locator("li", has_text="교통량")).to_contain_text("오래됨")
-    expect(desk.locator("li", has_text="대기질")).not_to_contain_text("오래됨")
+    summary = desk.locator("summary", has_text="수신")
+    expect(summary).to_contain_text("오래됨 1")
+    summary.click()
+    expect(desk.locator("li.chip", has_text="교통량")).to_contain_text("오래됨")
+    expect(desk.locator("li.chip", has_text="대기질")).not_to_contain_text("오래됨")
 
 
 # --- an incident -------------------------------------------------------------------------------------------------
@@ -186,6 +189,25 @@ def test_a_refusal_is_shown_in_the_servers_words(desk: Page, mock: MockCity) -> 
     mock.refuse_acts = RefusedError(409, "그 사이 다른 사람이 맡았습니다.", "already claimed")
     desk.keyboard.press("c")
     expect(desk.get_by_role("status").filter(has_text="다른 사람이 맡았습니다")).to_be_visible()
+
+
+def test_cameras_on_one_pole_open_as_a_list(map_desk: Page, mock: MockCity) -> None:
+    map_desk.keyboard.press("Slash")
+    map_desk.keyboard.type("008-1")
+    expect(map_desk.locator("#hits [role=option]")).to_have_count(1)
+    map_desk.keyboard.press("Enter")
+    pole = map_desk.get_by_role("dialog", name="여기 있는 카메라")
+    canvas = map_desk.locator("canvas")
+
+    def opened() -> bool:
+        canvas.click()
+        return pole.is_visible()
+
+    until(opened)
+    expect(pole).to_contain_text("008-1")
+    expect(pole).to_contain_text("009-1")
+    pole.get_by_role("button", name=re.compile("^보기: .*009-1")).click()
+    expect(tiles(map_desk, "playing")).to_have_count(1)
 
 
 # --- pictures ----------------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ export const FONT = ["Pretendard, Noto Sans CJK KR, Noto Sans KR, Malgun Gothic,
 const EMPTY = { type: "FeatureCollection" as const, features: [] };
 
 /** Cameras closer together than this on the screen become one cluster with the worst state and a count. */
-const CLUSTER_PX = 46;
+const CLUSTER_PX = 56;
 /** From here on each camera stands alone. */
 export const ALONE_FROM_ZOOM = 16;
 

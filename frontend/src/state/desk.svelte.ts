@@ -7,7 +7,7 @@ import { LiveLine, SILENT_AFTER_MS, type LineState } from "../live/stream";
 import { USUAL_CLASSES, type IncidentClass } from "../queue/classes";
 import { select, type QueueFilter } from "../queue/order";
 import { Alarm } from "../shell/alarm";
-import { TEXTS, type Text } from "../text/texts";
+import { netThrown, TEXTS, type Text } from "../text/texts";
 import { catchOf, hang, layoutFor, type Layout, type Tile } from "../video/net";
 import { clock } from "./clock.svelte";
 import { settings } from "./settings.svelte";
@@ -377,7 +377,7 @@ class Desk {
       const chosen = catchOf(cameras.filter((camera) => camera.health !== "offline"), catchSize);
       if (chosen.length === 0) return this.toast("plain", settings.say(TEXTS.net_none));
       this.show(chosen.map((camera) => this.tileOfRanked(camera, incident)));
-      this.toast("good", `${settings.say(TEXTS.net)}: ${chosen.length} ${settings.say(TEXTS.net_thrown)}`);
+      this.toast("good", settings.say(netThrown(chosen.length)));
     });
   }
 

@@ -210,7 +210,6 @@ export const TEXTS = {
   wall_empty: t("투망을 누르거나 카메라에서 ‘보기’를 누르면 영상이 열립니다.", "Throw the net, or press View on a camera."),
   net: t("투망", "Throw the net"),
   net_none: t("이 근처에 볼 수 있는 카메라가 없습니다.", "No camera can be viewed near here."),
-  net_thrown: t("대 카메라를 열었습니다", "cameras opened"),
   layout: t("화면 나누기", "Layout"),
   expand: t("크게", "Enlarge"),
   shrink: t("작게", "Shrink"),
@@ -255,6 +254,11 @@ export const TEXTS = {
 } as const satisfies Record<string, Text>;
 
 export type TextKey = keyof typeof TEXTS;
+
+/** How many cameras the net opens. */
+export function netThrown(count: number): Text {
+  return t(`투망: 카메라 ${count}대를 엽니다`, `Net thrown: opening ${count} cameras`);
+}
 
 /** The text of a key computed at run time, else the key itself: an unknown state is shown, not hidden. */
 export function textOf(key: string): Text {
