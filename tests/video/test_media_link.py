@@ -115,6 +115,8 @@ def _prepare(authority: Authority, agency: Agency) -> tuple[Case, VideoGrant]:
             agency=agency.code,
             now=now,
         )
+    offered = [ranked.id for ranked in rank_for_case(case.pk, 3)]
+    assert len(offered) == 3
     with civic.transaction() as tx:
         grant = request_grant(
             tx,
@@ -122,10 +124,11 @@ def _prepare(authority: Authority, agency: Agency) -> tuple[Case, VideoGrant]:
             case_id=case.pk,
             recipient=Recipient("agency", agency.code),
             rights=["live"],
-            camera_ids=[ranked.id for ranked in rank_for_case(case.pk, 3)],
+            camera_ids=offered,
             facts={"crime_class": "robbery", "code": 0},
             now=now,
         )
+    assert grant.grant_cameras.count() == 3, grant.facts
     return case, grant
 
 
