@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -61,7 +61,7 @@ def demo(directory: Path, fresh: bool, port: int, data: Path | None, city_text: 
 
 def _clear_half_made(state: Path) -> None:
     """An earlier set-up that was interrupted is not to be built upon."""
-    if (state / "madang.toml").exists():
+    if (state / "madang.toml").exists() or (state / "city" / "city.json").exists():
         shutil.rmtree(state)
 
 
@@ -70,16 +70,16 @@ def _set_up(console: Console, state: Path, port: int, data: Path | None, city_te
     from madang.site.setup import initialise
 
     ports = _free_ports(port)
-    city = _city(city_text, data)
-    config = initialise(state, port=ports.core, more=state_of.configuration(city, ports))
-    os.environ[CONFIG_ENV] = str(config)
-    files = data or state / "city"
     if data is None:
         with console.status("모의 도시를 만드는 중 · making the simulated city"):
-            state_of.generate_city(files, seed)
+            state_of.generate_city(state / "city", seed)
+        city = state_of.city_of(state / "city")
+    else:
+        city = _city(city_text, data)
+    config = initialise(state, port=ports.core, more=state_of.configuration(city, ports))
+    os.environ[CONFIG_ENV] = str(config)
     demo = Demo(city, ports, state_of.new_password(), 0)
-    cameras = _take_in(state, files, demo)
-    demo = Demo(city, ports, demo.password, cameras)
+    demo = replace(demo, cameras=_take_in(state, data or state / "city", demo))
     state_of.remember(state, demo)
     return demo
 
@@ -114,9 +114,7 @@ def _first(directory: Path, pattern: str) -> Path | None:
     return next(iter(sorted(directory.glob(pattern))), None)
 
 
-def _city(text: str, data: Path | None) -> City:
-    if data is None:
-        return City()
+def _city(text: str, data: Path) -> City:
     code, _, name = text.partition(":")
     if not code or not name:
         raise click.UsageError("--data needs --city CODE:NAME, e.g. --city 26000:부산광역시")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from madang.kernel.errors import PermanentError, UnavailableError
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from madang.identity.rights import Actor
+    from madang.journal.session import Session
     from madang.video.models import Camera
 
 AGENCY = "gimhae-police"
@@ -31,7 +31,7 @@ _FILES = {
     "cctv": ("cctv*.csv", "cctv*.json"),
 }
 """What is imported, in this order, and the names such files go by."""
-_SURVEY = "survey*.csv"
+_SURVEY = "cameras_survey.json"
 
 ACCOUNTS = (
     ("operator", "김관제", "operator", "관제요원 Operator"),
@@ -59,11 +59,11 @@ class Ports:
 class City:
     """The city shown, and where its map opens."""
 
-    code: str = "48250"
-    name_ko: str = "김해시"
-    name_en: str = "Gimhae"
-    lon: float = 128.8894
-    lat: float = 35.2285
+    code: str
+    name_ko: str
+    name_en: str
+    lon: float
+    lat: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ url = "mqtt://127.0.0.1:{ports.mqtt}"
 
 _TOPICS = """
 [[mqtt.topics]]
-topic = "city/air/{station}"
+topic = "gimhae/air/{station}"
 authority = "AUTHORITY"
 entity_type = "AirQualityObserved"
 entity_id = "urn:ngsi-ld:AirQualityObserved:{station}"
@@ -127,10 +127,13 @@ lat = "lat"
 [mqtt.topics.attributes]
 pm10 = { path = "pm10", unit = "GQ", minimum = 0.0, maximum = 2000.0 }
 pm25 = { path = "pm25", unit = "GQ", minimum = 0.0, maximum = 1000.0 }
+o3 = { path = "o3", unit = "59", minimum = 0.0, maximum = 5.0 }
+no2 = { path = "no2", unit = "59", minimum = 0.0, maximum = 5.0 }
 temperature = { path = "temperature", unit = "CEL", minimum = -50.0, maximum = 60.0 }
+relativeHumidity = { path = "humidity", unit = "P1", minimum = 0.0, maximum = 100.0 }
 
 [[mqtt.topics]]
-topic = "city/traffic/{detector}"
+topic = "gimhae/traffic/{detector}"
 authority = "AUTHORITY"
 entity_type = "TrafficFlowObserved"
 entity_id = "urn:ngsi-ld:TrafficFlowObserved:{detector}"
@@ -138,8 +141,8 @@ observed_at = "observed_at"
 lon = "lon"
 lat = "lat"
 [mqtt.topics.attributes]
-intensity = { path = "intensity", unit = "E36", minimum = 0.0 }
-averageVehicleSpeed = { path = "speed", unit = "KMH", minimum = 0.0, maximum = 300.0 }
+intensity = { path = "flow_vph", minimum = 0.0, maximum = 20000.0 }
+averageVehicleSpeed = { path = "speed_kmh", unit = "KMH", minimum = 0.0, maximum = 300.0 }
 occupancy = { path = "occupancy", minimum = 0.0, maximum = 1.0 }
 """
 
@@ -151,6 +154,12 @@ def generate_city(out: Path, seed: int) -> None:
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
         raise PermanentError(f"the simulated city could not be made: {last[0]}")
+
+
+def city_of(directory: Path) -> City:
+    """The city a generated directory says it is."""
+    about = json.loads((directory / "city.json").read_text(encoding="utf-8"))["authority"]
+    return City(**{name: about[name] for name in ("code", "name_ko", "name_en", "lon", "lat")})
 
 
 def files_of(directory: Path) -> list[tuple[str, Path]]:
@@ -242,42 +251,38 @@ def give_streams(city: City, ports: Ports, directory: Path, now: datetime, progr
     for start in range(0, len(ordered), _PER_TRANSACTION):
         with civic.transaction() as tx:
             for offset, camera in enumerate(ordered[start : start + _PER_TRANSACTION]):
-                _settle(tx, actor, camera, survey, f"http://127.0.0.1:{ports.cameras}/cam/{start + offset}.ts", now)
+                seen = survey.get((camera.site.source_key, camera.number), {})
+                number = seen.get("stream", start + offset)
+                _settle(tx, actor, camera, seen, f"http://127.0.0.1:{ports.cameras}/cam/{number}.ts", now)
         progress(min(start + _PER_TRANSACTION, len(ordered)), len(ordered))
     return len(ordered)
 
 
 _PER_TRANSACTION = 200
-Survey = dict[tuple[float, float, int], dict[str, str]]
+Survey = dict[tuple[str, int], dict[str, Any]]  # Any: JSON members
 
 
-def _settle(tx: object, actor: Actor, camera: Camera, survey: Survey, stream: str, now: datetime) -> None:
+def _settle(tx: Session, actor: Actor, camera: Camera, seen: dict[str, Any], stream: str, now: datetime) -> None:
     from madang.video.commands import sites
 
-    seen = survey.get((round(camera.site.lon or 0, 6), round(camera.site.lat or 0, 6), camera.number))
-    if seen is not None and seen.get("azimuth_deg"):
+    if seen:
         sites.survey_camera(
-            tx,  # type: ignore[arg-type]  # a journal session, whose type would pull Django in with this module
+            tx,
             actor,
             camera.pk,
             azimuth_deg=float(seen["azimuth_deg"]),
-            hfov_deg=float(seen["hfov_deg"]) if seen.get("hfov_deg") else None,
-            range_m=float(seen["range_m"]) if seen.get("range_m") else None,
-            surveyed_on=date.fromisoformat(seen["surveyed_on"]) if seen.get("surveyed_on") else now.date(),
+            hfov_deg=float(seen["hfov_deg"]),
+            range_m=float(seen["range_m"]),
+            surveyed_on=date.fromisoformat(seen["surveyed_on"]),
             now=now,
         )
-    sites.set_stream(tx, actor, camera.pk, stream, now)  # type: ignore[arg-type]  # the same session
+    sites.set_stream(tx, actor, camera.pk, stream, now)
 
 
 def _survey(directory: Path) -> Survey:
-    """Surveyed views by the site's position and the camera's number; empty where the city has no survey."""
-    rows: Survey = {}
-    for path in sorted(directory.glob(_SURVEY)):
-        for row in _rows(path):
-            rows[round(float(row["lon"]), 6), round(float(row["lat"]), 6), int(row.get("camera") or 1)] = row
-    return rows
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from csv.DictReader(file)
+    """Surveyed views by the importer's key of the site and the camera's number; empty where there is no survey."""
+    path = directory / _SURVEY
+    if not path.is_file():
+        return {}
+    cameras = json.loads(path.read_text(encoding="utf-8"))["cameras"]
+    return {(f"{seen['agency_code']}:{seen['site_number']}", int(seen["camera"])): seen for seen in cameras}
