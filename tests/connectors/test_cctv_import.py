@@ -164,11 +164,14 @@ def test_a_second_import_waits_for_the_first_and_a_dead_one_is_given_up(
     tmp_path: Path, authority: Authority, officer: Actor
 ) -> None:
     path = file_of(tmp_path, rows_of())
-    with imports.running("cctv", path, authority.code, officer) as log:
+
+    def work(log: imports.ImportLog) -> None:
         with pytest.raises(ConflictError):
             command.run(path, authority.code, officer)
         ImportRun.objects.filter(pk=log.run.pk).update(heartbeat_at="2026-01-01T00:00:00Z")
         assert command.run(path, authority.code, officer).state == "done"
+
+    imports.perform("cctv", path, authority.code, officer, work)
 
 
 def test_a_run_killed_between_chunks_is_repaired_by_the_next(

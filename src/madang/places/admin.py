@@ -18,7 +18,7 @@ class BoundaryAdmin(CityScopedAdmin[Boundary]):
     group = "data"
     icon = "map"
     order = 40
-    list_display = ("name_ko", "name_en", "level", "code", "authority")
+    list_display = ("name_ko", "name_en", "level", "code", "city")
     list_filter = ("level",)
     search_fields = ("name_ko", "code")
     exclude = ("geometry",)

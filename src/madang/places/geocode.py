@@ -24,6 +24,8 @@ EXACT, SAME_MAIN, NEAR_NUMBER, STREET = 1.0, 0.9, 0.75, 0.6
 NAME, DISTRICT = 0.65, 0.4
 WRONG_DISTRICT = 0.75
 """What a contradicted 시군구 or 읍·면·동 leaves of a score."""
+OTHER_LOT = 0.6
+"""산 12 and 12 are different lots."""
 ALIKE = 0.8
 """Two spellings less alike than this are different names (similarity of letters, 0 to 1)."""
 LEAST_SCORE = 0.15
@@ -85,12 +87,12 @@ def _on_street(authority: str, address: Address) -> Iterator[Candidate]:
         return
     near = list(
         points.filter(main_number__range=(address.main - 40, address.main + 40)).values_list(
-            "address", "area", "main_number", "sub_number", "lon", "lat"
+            "address", "area", "main_number", "sub_number", "hill", "lon", "lat"
         )[:2000]
     )
-    near.sort(key=lambda row: (abs(row[2] - address.main), abs(row[3] - address.sub)))
-    for label, area, main, sub, lon, lat in near[:8]:
-        score = _score(address, main, sub)
+    near.sort(key=lambda row: (row[4] != address.hill, abs(row[2] - address.main), abs(row[3] - address.sub)))
+    for label, area, main, sub, hill, lon, lat in near[:8]:
+        score = _score(address, main, sub) * (1.0 if hill == address.hill else OTHER_LOT)
         if areas_conflict(address.areas, tuple(area.split())):
             score *= WRONG_DISTRICT
         shown = label if score > NEAR_NUMBER else f"{label} 부근"

@@ -140,19 +140,19 @@ def queue(actor: Actor, authority: str, kind: str, stored: Path, filename: str, 
     return run
 
 
-@contextmanager
-def running(
+def perform(
     kind: str,
     path: Path,
     authority: str,
     actor: Actor,
+    work: Callable[[ImportLog], None],
     progress: Callable[[int, int], None] = silent,
     *,
     run_id: str = "",
     mode: Mode = Mode.LIVE,
     clock: Clock = system_clock,
-) -> Iterator[ImportLog]:
-    """Runs an import inside: ends as done, as refused on `FileRefusedError`, as failed (and raises) on all else.
+) -> ImportRun:
+    """Does the `work` of an import as one run: done, refused on `FileRefusedError`, or failed on all else (raised).
 
     Raises `ForbiddenError` without the right and `ConflictError` while another of its kind runs in this city.
     """
@@ -162,7 +162,7 @@ def running(
         with log.files(), _roomy():
             _check_size(path)
             log.run.sha256 = sha256_of(path)
-            yield log
+            work(log)
     except FileRefusedError as refusal:
         _end(log, State.REFUSED, refusal.ko, f"{refusal.detail}. {refusal.hint}".strip())
     except BaseException as error:
@@ -170,6 +170,7 @@ def running(
         raise
     else:
         _end(log, State.DONE, "", "")
+    return log.run
 
 
 @contextmanager

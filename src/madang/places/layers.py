@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,14 @@ class Layer(StrEnum):
 
 
 def bump(tx: Session, authority: str, layer: Layer) -> None:
-    """Marks a layer as changed, in the transaction that changes it."""
+    """Marks a layer as changed, in the transaction that changes it.
+
+    The revision is random: only equality matters, and a number must not come back after a rollback or a restore.
+    """
     tx.execute(
-        "INSERT INTO places_layerrevision (authority, layer, revision) VALUES (?, ?, 1)"
-        " ON CONFLICT (authority, layer) DO UPDATE SET revision = places_layerrevision.revision + 1",
-        (authority, layer.value),
+        "INSERT INTO places_layerrevision (authority, layer, revision) VALUES (?, ?, ?)"
+        " ON CONFLICT (authority, layer) DO UPDATE SET revision = excluded.revision",
+        (authority, layer.value, secrets.randbits(62)),
     )
 
 

@@ -127,7 +127,7 @@ class AddressPoint(models.Model):
 
 
 class LayerRevision(models.Model):
-    """Counts the changes of one layer of one city, so that what was built from it knows when it is old."""
+    """Changes with each change of one layer of one city, so that what was built from it knows when it is old."""
 
     authority = models.ForeignKey(
         "identity.Authority", on_delete=models.PROTECT, db_column="authority", to_field="code", related_name="+"

@@ -62,21 +62,27 @@ def run(
     clock: Clock = system_clock,
 ) -> ImportRun:
     """Imports `path` into a city; importing again moves addresses and never doubles them."""
-    with imports.running(KIND, path, authority, actor, progress, run_id=run_id, mode=mode, clock=clock) as log:
-        table, columns = _open(path)
-        log.expect(imports.count_lines(path))
-        rows, done, bad = table.rows(), 0, 0
-        while chunk := list(islice(rows, imports.config().chunk_rows)):
-            issues: list[Issue] = []
-            found = [row for line in chunk for row in _addresses(line, columns, issues)]
-            with civic.transaction() as tx:
-                log.chunk(tx, len(chunk), issues)
-                done += put_addresses(tx, authority, found)
-            log.told()
-            bad += len(issues)
-        log.run.total = log.run.progress
-        log.finish({"rows": log.run.progress, "addresses": done, "not_imported": bad}, {"encoding": table.encoding})
-    return log.run
+
+    def work(log: imports.ImportLog) -> None:
+        _import(log, path, authority)
+
+    return imports.perform(KIND, path, authority, actor, work, progress, run_id=run_id, mode=mode, clock=clock)
+
+
+def _import(log: imports.ImportLog, path: Path, authority: str) -> None:
+    table, columns = _open(path)
+    log.expect(imports.count_lines(path))
+    rows, done, bad = table.rows(), 0, 0
+    while chunk := list(islice(rows, imports.config().chunk_rows)):
+        issues: list[Issue] = []
+        found = [row for line in chunk for row in _addresses(line, columns, issues)]
+        with civic.transaction() as tx:
+            log.chunk(tx, len(chunk), issues)
+            done += put_addresses(tx, authority, found)
+        log.told()
+        bad += len(issues)
+    log.run.total = log.run.progress
+    log.finish({"rows": log.run.progress, "addresses": done, "not_imported": bad}, {"encoding": table.encoding})
 
 
 def _open(path: Path) -> tuple[tabular.Table, dict[str, int]]:

@@ -52,26 +52,32 @@ def run(
     clock: Clock = system_clock,
 ) -> ImportRun:
     """Imports `path` into a city; importing again updates features by their id (or shape) and never doubles."""
-    with imports.running(KIND, path, authority, actor, progress, run_id=run_id, mode=mode, clock=clock) as log:
-        features = geojson.open_features(path, imports.config().max_json_bytes)
-        log.expect(len(features.items))
-        written, bad = Written(), 0
-        for rows, issues, done in _chunks(features):
-            with civic.transaction() as tx:
-                log.chunk(tx, done, issues)
-                part = put_features(tx, authority, rows)
-            log.told()
-            written = Written(written.created + part.created, written.updated + part.updated)
-            bad += sum(issue.level is Level.ERROR for issue in issues)
-        if bad == len(features.items):
-            raise FileRefusedError(
-                expected="features with a kind (road, building, water, park, label) and a fitting shape",
-                found=f"{bad} features and none of them usable",
-                ko="쓸 수 있는 도형이 하나도 없습니다. 문제 목록을 보십시오.",
-            )
-        counts = {"rows": len(features.items), "not_imported": bad}
-        log.finish(counts | {"created": written.created, "updated": written.updated}, {"crs": features.crs or "WGS84"})
-    return log.run
+
+    def work(log: imports.ImportLog) -> None:
+        _import(log, path, authority)
+
+    return imports.perform(KIND, path, authority, actor, work, progress, run_id=run_id, mode=mode, clock=clock)
+
+
+def _import(log: imports.ImportLog, path: Path, authority: str) -> None:
+    features = geojson.open_features(path, imports.config().max_json_bytes)
+    log.expect(len(features.items))
+    written, bad = Written(), 0
+    for rows, issues, done in _chunks(features):
+        with civic.transaction() as tx:
+            log.chunk(tx, done, issues)
+            part = put_features(tx, authority, rows)
+        log.told()
+        written = Written(written.created + part.created, written.updated + part.updated)
+        bad += sum(issue.level is Level.ERROR for issue in issues)
+    if bad == len(features.items):
+        raise FileRefusedError(
+            expected="features with a kind (road, building, water, park, label) and a fitting shape",
+            found=f"{bad} features and none of them usable",
+            ko="쓸 수 있는 도형이 하나도 없습니다. 문제 목록을 보십시오.",
+        )
+    counts = {"rows": len(features.items), "not_imported": bad}
+    log.finish(counts | {"created": written.created, "updated": written.updated}, {"crs": features.crs or "WGS84"})
 
 
 def _chunks(features: geojson.Features) -> Iterator[tuple[list[FeatureRow], list[Issue], int]]:

@@ -42,9 +42,11 @@ def run(
 
     Written in chunks: after a kill, what was committed stays, and the next import of the file repairs the rest.
     """
-    with imports.running(KIND, path, authority, actor, progress, run_id=run_id, mode=mode, clock=clock) as log:
+
+    def work(log: imports.ImportLog) -> None:
         _import(log, path, authority, mode)
-    return log.run
+
+    return imports.perform(KIND, path, authority, actor, work, progress, run_id=run_id, mode=mode, clock=clock)
 
 
 def _import(log: imports.ImportLog, path: Path, authority: str, mode: Mode) -> None:
