@@ -110,6 +110,20 @@ def test_a_lease_that_is_not_renewed_ends_and_a_renewed_one_goes_on() -> None:
     asyncio.run(scenario())
 
 
+def test_a_lease_is_shown_in_one_place_the_newest() -> None:
+    async def scenario() -> None:
+        async with rig(looping()) as it:
+            first = await it.view("cam")
+            await first.hear(3)
+            second = await it.view("cam", lease=first.lease)
+            await second.hear(3)
+            assert await first.closed() == 4401
+            await second.hear(second.pictures + 5)
+            assert second.code is None
+
+    asyncio.run(scenario())
+
+
 def test_a_renewal_for_another_lease_ends_the_view() -> None:
     async def scenario() -> None:
         async with rig(looping()) as it:

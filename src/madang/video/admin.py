@@ -171,4 +171,4 @@ class PurposeRetentionAdmin(CityScopedAdmin[PurposeRetention]):
     group = "data"
     icon = "schedule"
     order = 65
-    list_display = ("purpose", "days", "authority", "note")
+    list_display = ("purpose", "days", "city", "note")

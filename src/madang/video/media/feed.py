@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from madang.video.media.protocol import Close
 
-MAX_GROUP_BYTES = 24_000_000
+MAX_GROUP_BYTES = 12_000_000
 """A group of pictures larger than this is not kept: newcomers wait for the next key frame."""
 
 
@@ -42,6 +42,11 @@ class Backlog:
         self._needs_key = True
         self._over = False
         self._filled = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures wait to be read."""
+        return len(self._waiting)
 
     def push(self, fragment: Fragment) -> None:
         """Adds a picture, or drops what waits when it is too much."""

@@ -274,9 +274,16 @@ class Gateway:
         answer = await self.link.ask(view.id, view.claims.lease_id)
         if isinstance(answer, Opened):
             view.started_at = asked_at
+            self._end_older(view)
             if view.id not in self.views:
                 self._report(view, _EndError(Close.DONE, "the viewer left"))
         return answer
+
+    def _end_older(self, view: _View) -> None:
+        """A lease is one viewer at one screen: opened again, the newest place is shown."""
+        for other in list(self.views.values()):
+            if other is not view and other.claims.lease_id == view.claims.lease_id and other.started_at is not None:
+                other.end(Close.LEASE_NOT_VALID, "the lease was opened elsewhere / 다른 곳에서 열렸습니다")
 
     async def _stream(self, socket: ServerConnection, view: _View, feed: Feed, backlog: Backlog) -> _EndError:
         while (picture := await backlog.next()) is not None:
