@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from madang.kernel.geometry import Point
 from madang.places import boundaries, geocode
 from madang.places.address import areas_in
@@ -19,7 +21,8 @@ def situate(authority: str, said: SaidPlace) -> tuple[Place, tuple[Doubt, ...]]:
         candidates=_candidates(authority, said.address, config.candidates),
         address_district=_named_district(authority, said.address),
     )
-    return settle(said, known, approximate_above_m=config.approximate_above_m, sure=config.geocode_sure)
+    place, doubts = settle(said, known, approximate_above_m=config.approximate_above_m, sure=config.geocode_sure)
+    return replace(place, district=place.district or _district(authority, place.point)), doubts
 
 
 def situate_point(authority: str, point: Point) -> tuple[bool | None, str]:

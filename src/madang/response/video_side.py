@@ -19,7 +19,7 @@ from madang.video.models import Case, VideoGrant
 
 OPERATOR_BASIS = "city_duty"
 """What an incident the control room opens by itself rests on, unless the operator names another ground."""
-_MOST_OFFERED = 64
+_MOST_OFFERED = 32
 """Cameras handed to the decision table, best first; its row says how many of them are granted."""
 
 

@@ -538,6 +538,20 @@ def test_an_agency_that_cannot_be_called_fetches_and_acknowledges(
     refused(police.get("/outbox?after=x"), 400, "bad-request")
 
 
+def test_what_cannot_be_used_is_told_to_the_agency_and_never_bounces(
+    platform: Platform, police: PoliceSystem, mailbox: Mailbox
+) -> None:
+    odd = request_body(code=9, basis="because", crime_class="외계인", place={"lon": HALL.lat, "lat": HALL.lon})
+    assert police.send("VideoRequest", odd).status_code == 202
+    platform.settle()
+    notice = mailbox.messages("Notice")[0]["body"]
+    told = {(doubt["field"], doubt["why"]) for doubt in notice["doubts"]}
+    assert told == {("code", "not_a_code"), ("basis", "unknown"), ("place", "swapped")}
+    assert mailbox.messages("GrantOffer") == []
+    incident = Incident.objects.get()
+    assert (incident.lon, incident.class_text, incident.case_id) == (HALL.lon, "외계인", "")
+
+
 def test_grants_of_a_call_rest_on_the_basis_it_named(platform: Platform, police: PoliceSystem) -> None:
     police.send("VideoRequest", request_body(basis="pipa_18_2_7"))
     platform.settle()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from madang.identity.models import Agency
 from madang.identity.rights import system_actor
-from madang.journal import changes, outbox, timers
+from madang.journal import changes, civic, outbox, timers
 from madang.journal.handlers import Timer
 from madang.journal.session import Session
 from madang.kernel.clock import instant_text, seoul_text, system_clock
@@ -22,6 +22,7 @@ LISTENING_SINCE = system_clock()
 """When this process began: nobody can have been heard before, so nobody fell silent before."""
 SILENCE = "police112.silence"
 SUBSCRIBER = "police112"
+_SENT_EVERY = timedelta(seconds=5)
 
 
 def heard(tx: Session, agency: Agency, now: datetime) -> None:
@@ -81,16 +82,20 @@ def _recovered(tx: Session, link: LinkState, now: datetime) -> None:
         commands.close_incident(tx, actor, incident.id, "연계가 다시 연결됨", now)
 
 
-def note_sent(tx: Session, agency: Agency, error: str, now: datetime) -> None:
-    """How the last attempt to reach the agency ended; screens hear of it when that changes."""
-    link = state_of(agency)
-    changed = link._state.adding or link.last_error != error[:300]
-    link.last_error = error[:300]
-    link.last_sent_at = link.last_sent_at if error else now
-    if changed:
-        _save(tx, link, now)
-    elif not error:
-        LinkState.objects.filter(pk=agency.code).update(last_sent_at=now)
+def note_sent(agency: Agency, error: str, now: datetime) -> None:
+    """How the last attempt to reach the agency ended; written when that changes, and now and then when it does not."""
+    known = LinkState.objects.filter(pk=agency.code).first()
+    same = known is not None and known.last_error == error[:300]
+    lately = known is not None and known.last_sent_at is not None and now - known.last_sent_at < _SENT_EVERY
+    if same and (error or lately):
+        return
+    with civic.transaction() as tx:
+        link = state_of(agency)
+        link.last_error = error[:300]
+        link.last_sent_at = link.last_sent_at if error else now
+        link.save()
+        if not same:
+            changes.touch(tx, kind="link", ref=link.agency_id, authority=link.authority_id, now=now)
 
 
 def state_of(agency: Agency) -> LinkState:

@@ -26,7 +26,7 @@ from madang.kernel.errors import BadRequestError, ForbiddenError, NotFoundError,
 from madang.kernel.keyring import Keyring
 from madang.kernel.mode import Mode
 from madang.linkages.police112 import links, sealed, signing, translate, wire
-from madang.linkages.police112.config import Police112Config
+from madang.linkages.police112.config import Police112Config, police112_config
 from madang.linkages.police112.models import WaitingMessage
 from madang.linkages.police112.refusals import LinkRefusalError
 from madang.linkages.police112.signing import Claim, SignedRequest
@@ -347,10 +347,9 @@ def _whole(text: str, name: str, least: int, most: int) -> int:
 def handle(tx: Session, message: InboxMessage, now: datetime) -> None:
     """Does what a message says, in the transaction that marks it done."""
     keys: Keyring = settings.MADANG_KEYS
-    body = sealed.unseal(keys, message.source, message.body)
-    envelope = msgspec.json.decode(body, type=wire.Envelope)
+    envelope = read(sealed.unseal(keys, message.source, message.body), police112_config())
     agency = Agency.objects.filter(code=envelope.sender).first()
-    if agency is None:
+    if agency is None or source_of(agency.code) != message.source:
         raise PermanentError(f"agency {envelope.sender} is gone")
     actor = actor_of_agency(agency)
     try:

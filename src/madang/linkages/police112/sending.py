@@ -239,8 +239,7 @@ def post(agency: Agency, body: bytes) -> None:
         _post(agency.endpoint_url, body)
     except (TemporaryError, PermanentError) as failed:
         error = failed
-    with civic.transaction() as tx:
-        links.note_sent(tx, agency, str(error or ""), system_clock())
+    links.note_sent(agency, str(error or ""), system_clock())
     if error is not None:
         raise error
 
