@@ -6,9 +6,11 @@ import difflib
 import importlib
 import importlib.util
 import os
+import pkgutil
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -271,17 +273,11 @@ def _read(path: Path) -> dict[str, Any]:  # Any: decoded TOML
 
 
 def _section_types() -> dict[str, type[msgspec.Struct]]:
-    rooms = {name: struct for name, target in ROOM_SECTIONS.items() if (struct := _struct(target)) is not None}
-    return _OWN_SECTIONS | rooms
+    return _OWN_SECTIONS | {name: _struct(target) for name, target in ROOM_SECTIONS.items()}
 
 
-def _struct(target: str) -> type[msgspec.Struct] | None:
+def _struct(target: str) -> type[msgspec.Struct]:
     module, _, name = target.partition(":")
-    try:
-        if importlib.util.find_spec(module) is None:
-            return None
-    except ModuleNotFoundError:
-        return None
     struct: type[msgspec.Struct] = getattr(importlib.import_module(module), name)
     return struct
 
@@ -298,7 +294,7 @@ def _unknown_names(raw: Mapping[str, Any], types: Mapping[str, type[msgspec.Stru
 
 
 def _unknown_linkages(body: Any) -> Iterator[str]:  # Any: decoded TOML
-    known = linkage_names()
+    known = linkage_packages()
     for name, section in body.items() if isinstance(body, Mapping) else ():
         struct = _linkage_struct(name)
         if name not in known:
@@ -397,32 +393,29 @@ def _is_hex_of(text: str, size: int) -> bool:
         return False
 
 
-def linkage_names() -> list[str]:
-    """Every linkage that can be configured: our folders and the entry points `madang.linkages`."""
-    import pkgutil
-    from importlib.metadata import entry_points
+def linkage_packages() -> dict[str, str]:
+    """Every linkage there is, by name: our folders, and packages of others under the entry point `madang.linkages`."""
+    ours = importlib.import_module("madang.linkages")
+    found = {
+        module.name: f"madang.linkages.{module.name}" for module in pkgutil.iter_modules(ours.__path__) if module.ispkg
+    }
+    theirs = {point.name: point.value.partition(":")[0] for point in entry_points(group="madang.linkages")}
+    return theirs | found
 
-    ours: list[str] = []
-    if importlib.util.find_spec("madang.linkages") is not None:
-        package = importlib.import_module("madang.linkages")
-        ours = [module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg]
-    return sorted({*ours, *(point.name for point in entry_points(group="madang.linkages"))})
+
+def linkage_apps() -> list[str]:
+    """The linkages that keep tables of their own."""
+    return [package for package in sorted(linkage_packages().values()) if importlib.util.find_spec(f"{package}.apps")]
 
 
 def _linkage_struct(name: str) -> type[msgspec.Struct] | None:
-    module = f"madang.linkages.{name}.config"
-    try:
-        if not name.isidentifier() or importlib.util.find_spec(module) is None:
-            return None
-    except ModuleNotFoundError:
+    """The struct in a linkage's `config.py`, named after its folder: `Police112Config` in `police112`."""
+    package = linkage_packages().get(name)
+    if package is None or importlib.util.find_spec(f"{package}.config") is None:
         return None
-    found = importlib.import_module(module)
-    structs = [
-        value
-        for key, value in vars(found).items()
-        if key.lower() == f"{name.replace('_', '')}config" and isinstance(value, type)
-    ]
-    return structs[0] if structs else None
+    wanted = f"{name.replace('_', '')}config"
+    members = vars(importlib.import_module(f"{package}.config"))
+    return next((value for key, value in members.items() if key.lower() == wanted and isinstance(value, type)), None)
 
 
 def _linkage(name: str, body: dict[str, Any], where: str, base: Path) -> dict[str, Any]:  # Any: each reads its own

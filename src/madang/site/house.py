@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import importlib
 import importlib.util
-import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from madang.kernel.workers import LoopWorker, ThreadWorker
 from madang.site.asgi import Door
 from madang.site.asgi_types import Scope
-from madang.site.config import linkage_names
+from madang.site.config import linkage_packages
 from madang.site.crew import Crew
 from madang.site.mirror import MIRROR
 from madang.site.pages import Pages
@@ -24,12 +23,6 @@ from madang.site.statics import PREFIX, Statics
 
 if TYPE_CHECKING:
     from madang.site.services import Services
-
-log = logging.getLogger(__name__)
-
-_CORE_ROOMS = ("response", "console", "portal", "connectors.mqtt")
-_HEAVY_ROOMS = ("connectors",)
-"""Rooms whose background work is long and hungry: it runs in the worker process, beside core."""
 
 
 @asynccontextmanager
@@ -48,51 +41,50 @@ async def assemble(services: Services) -> AsyncIterator[Sequence[Door]]:
         yield doors
 
 
-def module_if_present(name: str) -> ModuleType | None:
-    """A module by its full name, or None where it does not exist. Its own faults are not hidden."""
-    try:
-        if importlib.util.find_spec(name) is None:
-            return None
-    except ModuleNotFoundError:
-        return None
-    return importlib.import_module(name)
-
-
 def core_workers(services: Services) -> list[ThreadWorker | LoopWorker]:
-    """Everything core runs in the background."""
-    from madang.journal.workers import workers as journal_workers
-    from madang.video.workers import workers as video_workers
+    """Everything core runs in the background: the rooms', the linkages', the brokers'."""
+    from madang.connectors.mqtt.workers import workers as mqtt
+    from madang.console.workers import workers as console
+    from madang.journal.workers import workers as journal
+    from madang.response.workers import workers as response
+    from madang.video.workers import workers as video
 
-    names = [f"madang.{room}.workers" for room in _CORE_ROOMS]
-    names += [f"madang.linkages.{name}.workers" for name in linkage_names()]
-    names += [f"{point.value.partition(':')[0]}.workers" for point in entry_points(group="madang.connectors")]
-    return [*journal_workers(services.clock), *video_workers(), *_workers(services, names)]
+    ours = [*journal(services.clock), *video(), *response(services), *console(services)]
+    ours += mqtt(services)  # type: ignore[arg-type]  # wants a hub that is open, as it is in core by now
+    theirs = [point.value.partition(":")[0] for point in entry_points(group="madang.connectors")]
+    for package in (*linkage_packages().values(), *theirs):
+        module = _part(package, "workers")
+        if module is not None:
+            ours += module.workers(services)
+    return ours
 
 
 def heavy_workers(services: Services) -> list[ThreadWorker | LoopWorker]:
-    """Everything the worker process runs."""
-    return list(_workers(services, [f"madang.{room}.workers" for room in _HEAVY_ROOMS]))
+    """Everything the worker process runs: what is long and hungry, and must not slow down core."""
+    from madang.connectors.workers import workers as imports
+
+    return [*imports(services)]
 
 
-def _workers(services: Services, names: Sequence[str]) -> Iterator[ThreadWorker | LoopWorker]:
-    for name in names:
-        module = module_if_present(name)
-        if module is not None and hasattr(module, "workers"):
-            yield from module.workers(services)
+def _part(package: str, name: str) -> ModuleType | None:
+    """A module that a linkage or connector may have, or None. Its own faults are not hidden."""
+    full = f"{package}.{name}"
+    return importlib.import_module(full) if importlib.util.find_spec(full) is not None else None
 
 
 async def _open_hub(services: Services, stack: contextlib.AsyncExitStack) -> list[Door]:
-    module = module_if_present("madang.hub.hub")
-    faces = module_if_present("madang.hub.app")
-    if module is None or faces is None:
-        return []
+    from madang.hub.app import HubApp
+    from madang.hub.config import HubConfig
+    from madang.hub.hub import Hub
+
     config = services.config.rooms["hub"]
-    services.hub = await module.Hub.open(config, services.clock)
+    assert isinstance(config, HubConfig)
+    services.hub = await Hub.open(config, services.clock)
     stack.push_async_callback(services.hub.close)
     MIRROR.connect(services.hub, asyncio.get_running_loop())
     stack.callback(MIRROR.disconnect)
-    app = faces.HubApp(services.hub, services.authenticate, owned_types=OWNED_TYPES, open_mode=False)
-    limit = int(getattr(config, "max_body", services.config.server.max_body_bytes))
+    app = HubApp(services.hub, services.authenticate, OWNED_TYPES)
+    limit = config.max_body
     return [Door("hub", "/ngsi-ld/", app, limit=limit), Door("ingest", "/ingest/", app, limit=limit)]
 
 
@@ -101,24 +93,20 @@ OWNED_TYPES = frozenset({"Camera", "Incident"})
 
 
 def _rooms(services: Services) -> Iterator[Door]:
-    limit = services.config.server.max_body_bytes
-    live = module_if_present("madang.console.live")
-    if live is not None and hasattr(live, "asgi_app"):
-        yield Door("live", "/api/console/live", live.asgi_app(services), limit=limit, streams=True)
+    from madang.console.live import asgi_app as live
     from madang.video.medialink import MediaLink
 
+    limit = services.config.server.max_body_bytes
+    yield Door("live", "/api/console/live", live(services), limit=limit, streams=True)
     link = MediaLink(services.keyring.media_secret)
     yield Door("media", "/internal/media/link", link, limit=limit, streams=True)
 
 
 def _linkages(services: Services) -> Iterator[Door]:
-    """One door for each linkage; those of others come by the entry point group `madang.linkages`."""
     limit = services.config.server.max_body_bytes
-    theirs = {point.name: point.value.partition(":")[0] for point in entry_points(group="madang.linkages")}
-    for name in linkage_names():
-        package = theirs.get(name, f"madang.linkages.{name}")
-        link = module_if_present(f"{package}.link")
-        if link is not None and hasattr(link, "asgi_app"):
+    for name, package in linkage_packages().items():
+        link = _part(package, "link")
+        if link is not None:
             yield Door(f"linkage.{name}", f"/linkages/{name}/", link.asgi_app(services), limit=limit, streams=True)
 
 

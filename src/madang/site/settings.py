@@ -4,24 +4,15 @@ The rooms read their own sections here: `MADANG_VIDEO`, `MADANG_JOURNAL` and so 
 `MADANG_KEYS`. What is not configurable stands here as plain settings.
 """
 
-import importlib.util
 import secrets
 from typing import Any
 
 import django_stubs_ext
 
-from madang.site.config import linkage_names, load
+from madang.site.config import linkage_apps, load
 from madang.site.keys import generate_keyring, keyring_from
 
 django_stubs_ext.monkeypatch()
-
-
-def _present(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
 
 MADANG = load()
 BASE_DIR = MADANG_STATE_DIR = MADANG.state_dir
@@ -29,15 +20,15 @@ MADANG_KEYS = keyring_from(MADANG.keys) if MADANG.has_keys else generate_keyring
 MADANG_OUTWARD = MADANG.outward
 MADANG_URL = MADANG.server.url
 MADANG_LINKAGES: dict[str, dict[str, Any]] = dict(MADANG.linkages)  # Any: each linkage converts its own
-MADANG_JOURNAL = MADANG.rooms.get("journal")
+MADANG_JOURNAL = MADANG.rooms["journal"]
 MADANG_IDENTITY = MADANG.identity
-MADANG_HUB = MADANG.rooms.get("hub")
-MADANG_PLACES = MADANG.rooms.get("places")
-MADANG_VIDEO = MADANG.rooms.get("video")
-MADANG_RESPONSE = MADANG.rooms.get("response")
-MADANG_CONSOLE = MADANG.rooms.get("console")
-MADANG_PORTAL = MADANG.rooms.get("portal")
-MADANG_MQTT = MADANG.rooms.get("mqtt")
+MADANG_HUB = MADANG.rooms["hub"]
+MADANG_PLACES = MADANG.rooms["places"]
+MADANG_VIDEO = MADANG.rooms["video"]
+MADANG_RESPONSE = MADANG.rooms["response"]
+MADANG_CONSOLE = MADANG.rooms["console"]
+MADANG_PORTAL = MADANG.rooms["portal"]
+MADANG_MQTT = MADANG.rooms["mqtt"]
 
 _SERVER = MADANG.server
 SECRET_KEY = MADANG.keys.session.reveal() or secrets.token_urlsafe(48)
@@ -51,8 +42,6 @@ AUTH_USER_MODEL = "identity.Person"
 ROOT_URLCONF = "madang.site.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-_ROOMS = ["journal", "identity", "places", "video", "response"]
-_FACES = ["console", "portal"]
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -62,9 +51,14 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
-    *[f"madang.{room}" for room in _ROOMS if _present(f"madang.{room}.apps")],
-    *[f"madang.linkages.{name}" for name in linkage_names() if _present(f"madang.linkages.{name}.apps")],
-    *[f"madang.{room}" for room in _FACES if _present(f"madang.{room}.apps")],
+    "madang.journal",
+    "madang.identity",
+    "madang.places",
+    "madang.video",
+    "madang.response",
+    *linkage_apps(),
+    "madang.console",
+    "madang.portal",
     "madang.site",
 ]
 MIDDLEWARE = [
@@ -119,8 +113,7 @@ AXES_LOCKOUT_PARAMETERS = MADANG_IDENTITY.lockout_parameters
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_CLIENT_IP_CALLABLE = "madang.identity.lockout.client_address"
-if _present("madang.console.lockout"):
-    AXES_LOCKOUT_CALLABLE = "madang.console.lockout.locked_out"
+AXES_LOCKOUT_CALLABLE = "madang.console.lockout.locked_out"
 
 LOGIN_URL = "/office/login/"
 SESSION_COOKIE_AGE = MADANG_IDENTITY.session_s
