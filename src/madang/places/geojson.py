@@ -167,7 +167,7 @@ def _crs_name(crs: Any) -> str:  # Any: JSON from outside
     name = properties.get("name") if isinstance(properties, dict) else None
     if not isinstance(name, str):
         return ""
-    match = re.search(r"(CRS84)|EPSG:+[\d.]*:*(\d{4,6})$|^(\d{4,6})$", name)
+    match = re.search(r"(CRS84)|EPSG:(?:[\d.]*:)?(\d{4,6})$|^(\d{4,6})$", name)
     if match is None:
         raise _refusal(
             f"the reference system {name[:60]!r}", f"알 수 없는 좌표계입니다({name[:60]})", "Convert to EPSG:4326"
