@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import signal
@@ -29,13 +30,17 @@ async def heartbeats(platform: Platform, every_s: float) -> None:
 
 
 async def finish_yesterday(platform: Platform, ledger: Ledger) -> None:
-    """Sends what an earlier run left unanswered: our own promise that nothing booked is forgotten."""
+    """Sends what an earlier run left unanswered, and closes its calls: nothing booked is forgotten."""
     for msg_id, wire in ledger.unsent():
         if json.loads(wire)["kind"] != "Heartbeat":
             try:
                 await platform.resend(msg_id, wire)
             except RefusedError as error:
                 log.warning("%s stays refused: %s", msg_id, error)
+    for number, seq in ledger.unfinished():
+        with contextlib.suppress(RefusedError):
+            await platform.send("CallClosed", number, seq, {"text": "[모의] 다시 시작하며 종결"})
+        ledger.call_ended(number, "closed after a restart")
 
 
 async def take_calls(settings: Settings, desk: Desk, stop: asyncio.Event) -> None:

@@ -61,6 +61,14 @@ class Ledger:
         query = "SELECT msg_id, body FROM sent WHERE status IS NULL OR status >= 500 OR status = 0 ORDER BY rowid"
         return list(self._db.execute(query))
 
+    def unfinished(self) -> list[tuple[str, int]]:
+        """Calls an earlier run began and never ended, each with the number its next message takes."""
+        query = (
+            "SELECT number, (SELECT max(seq) + 1 FROM sent WHERE dialogue = number) FROM calls"
+            " WHERE ended IS NULL AND EXISTS (SELECT 1 FROM sent WHERE dialogue = number)"
+        )
+        return list(self._db.execute(query))
+
     def got(self, msg_id: str, dialogue: str, kind: str, body: bytes) -> bool:
         """Books a message from the platform; False when it was booked before."""
         digest = hashlib.sha256(body).hexdigest()
