@@ -44,9 +44,23 @@ _END_S = 10.0
     help="A real city's files (cctv*.csv, boundaries*.geojson …) instead of the simulated one.",
 )
 @click.option("--city", "city_text", default="", help="With --data: CODE:NAME, e.g. 26000:부산광역시.")
+@click.option(
+    "--films",
+    type=click.Path(path_type=Path, exists=True),
+    help="H.264 MP4 files (a folder, or one) that the cameras show instead of the drawn ones.",
+)
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed is another city.")
 @click.option("--no-police", is_flag=True, help="No calls arrive.")
-def demo(directory: Path, fresh: bool, port: int, data: Path | None, city_text: str, seed: int, no_police: bool) -> int:
+def demo(
+    directory: Path,
+    fresh: bool,
+    port: int,
+    data: Path | None,
+    city_text: str,
+    films: Path | None,
+    seed: int,
+    no_police: bool,
+) -> int:
     """Bring up a simulated city and show where to look. Ctrl-C ends everything it started."""
     console = Console()
     state = directory.absolute()
@@ -56,7 +70,7 @@ def demo(directory: Path, fresh: bool, port: int, data: Path | None, city_text: 
     if known is None:
         _clear_half_made(state)
         known = _set_up(console, state, port, data, city_text, seed)
-    return _bring_up(console, state, known, data or state / "city", police=not no_police)
+    return _bring_up(console, state, known, data or state / "city", films, police=not no_police)
 
 
 def _clear_half_made(state: Path) -> None:
@@ -217,14 +231,14 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
         process.wait()
 
 
-def _bring_up(console: Console, state: Path, demo: Demo, files: Path, *, police: bool) -> int:
+def _bring_up(console: Console, state: Path, demo: Demo, files: Path, films: Path | None, *, police: bool) -> int:
     taken = [port for port in _ports(demo) if not _is_free(port)]
     if taken:
         raise click.ClickException(f"port {taken[0]} is taken; is this demo running already? (else: --fresh --port N)")
     programs = Programs(state / "logs")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        _start(programs, state, demo, files)
+        _start(programs, state, demo, files, films)
         with console.status("플랫폼을 시작하는 중 · starting the platform"):
             _until_answering(programs, demo)
         if police:
@@ -251,10 +265,12 @@ def _module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"madang_demo.{name}", *arguments]
 
 
-def _start(programs: Programs, state: Path, demo: Demo, files: Path) -> None:
+def _start(programs: Programs, state: Path, demo: Demo, files: Path, films: Path | None) -> None:
     ports = demo.ports
     programs.start("mqtt", [_nats_server(), "-c", str(_broker_settings(state, ports.mqtt))])
-    programs.start("cameras", _module("cameras", "--port", str(ports.cameras), "--count", str(max(1, demo.cameras))))
+    shown = ("--films", str(films.absolute())) if films else ()
+    farm = _module("cameras", "--port", str(ports.cameras), "--count", str(max(1, demo.cameras)), *shown)
+    programs.start("cameras", farm)
     config = str(state / "madang.toml")
     programs.start("serve", [sys.executable, "-m", "madang.cli", "--config", config, "serve"])
     broker = f"mqtt://127.0.0.1:{ports.mqtt}"
