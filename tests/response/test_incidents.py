@@ -139,6 +139,14 @@ def test_a_new_place_moves_the_cameras_as_a_new_version(caller_actor: Actor, pol
     assert VideoGrant.objects.get(recipient_kind="agency").version == 2
 
 
+def test_a_wider_radius_reaches_farther_cameras(caller_actor: Actor, police: Agency) -> None:
+    incident = opened(caller_actor, robbery(police, radius_m=40))
+    assert len(offered(incident)) == 1
+    with civic_tx() as tx:
+        commands.update_incident(tx, caller_actor, key_of(police), seq=2, facts={"radius_m": 300}, now=NOW)
+    assert len(offered(incident)) == 2
+
+
 def test_facts_come_to_the_same_end_in_any_order(caller_actor: Actor, police: Agency) -> None:
     place = {"lon": HARBOUR.lon, "lat": HARBOUR.lat, "accuracy_m": 10, "address": ""}
     with civic_tx() as tx:

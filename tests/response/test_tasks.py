@@ -14,7 +14,7 @@ from madang.journal import civic, relay
 from madang.kernel.errors import ConflictError
 from madang.response import commands, queries
 from madang.response.domain import SaidPlace
-from madang.response.models import Incident, Task
+from madang.response.models import Incident, SourceCall, Task
 from madang.video.commands import decide_grant
 from madang.video.models import VideoGrant
 from tests.conftest import MakePerson
@@ -134,3 +134,21 @@ def test_two_reports_of_one_event_are_merged_and_only_one_goes_on(
     assert first.timeline.filter(kind="merged_in").exists()
     with pytest.raises(ConflictError), civic_tx() as tx:
         commands.merge(tx, operator, first.id, second.id, NOW)
+
+
+def test_a_caller_is_forgotten_after_the_retention_period_but_not_while_the_incident_is_open(
+    caller_actor: Actor, police: Agency, operator: Actor, watch: Watch
+) -> None:
+    incident = opened(caller_actor, police, caller={"phone": "010-1234-5678"})
+    watch.settle(31 * 86_400)
+    assert SourceCall.objects.get().caller_sealed
+    with civic_tx() as tx:
+        commands.close_incident(tx, operator, incident.id, "종결", watch.now)
+    watch.settle(86_400)
+    assert not SourceCall.objects.get().caller_sealed
+    incident.refresh_from_db()
+    assert incident.has_caller is False
+    with civic.reading() as session:
+        assert session.execute("SELECT thing FROM journal_audit WHERE action = 'incident.caller_erased'") == [
+            (f"incident:{incident.id}",)
+        ]

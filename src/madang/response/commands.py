@@ -368,4 +368,5 @@ def _audit(
         now=now,
         body=body,
         basis=incident.basis,
+        retention="access_log" if action == "incident.caller_read" else "incident",
     )

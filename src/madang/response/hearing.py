@@ -81,7 +81,7 @@ def hear(tx: Session, actor: Actor, word: Word, now: datetime) -> Incident | Non
     account = domain.tell(before, word.seq, _with_caller(word), request=word.request)
     if word.ending is not None:
         account = domain.end(account, Ending(word.ending, word.seq, word.reason))
-    _keep(call, word, before, account)
+    _keep(tx, call, word, before, account, now)
     incident = call.incident
     if incident is None:
         incident = _open_if_told(tx, actor, call, word, account, now)
@@ -160,10 +160,11 @@ def _with_caller(word: Word) -> dict[str, Any]:  # Any: JSON values
     return facts | ({"caller": True} if word.caller else {})
 
 
-def _keep(call: SourceCall, word: Word, before: Account, account: Account) -> None:
+def _keep(tx: Session, call: SourceCall, word: Word, before: Account, account: Account, now: datetime) -> None:
     call.account = _dump(account)
     if word.caller and _fact_seq(account, "caller") != _fact_seq(before, "caller"):
         call.caller_sealed = caller.seal(call.id, word.caller)
+        caller.remember_to_forget(tx, call, now)
     if word.request and word.message_id:
         call.request_message_id = word.message_id
 
@@ -310,6 +311,7 @@ def _audit_opening(tx: Session, actor: Actor, incident: Incident, now: datetime)
         now=now,
         body={"number": incident.number, "source": incident.source, "call": incident.source_key},
         basis=incident.basis,
+        retention="incident",
     )
 
 
@@ -419,6 +421,7 @@ def _audit_update(
         now=now,
         body={"changed": sorted(changed), "seq": word.seq},
         basis=incident.basis,
+        retention="incident",
     )
 
 

@@ -107,7 +107,7 @@ def follow_place(tx: Session, actor: Actor, incident: Incident, now: datetime) -
     point = point_of(incident)
     if not incident.case_id or point is None:
         return
-    video.move_case(tx, incident.case_id, point, now, by=actor.id)
+    video.move_case(tx, incident.case_id, point, now, by=actor.id, radius_m=incident.radius_m)
     standing = VideoGrant.objects.filter(case_id=incident.case_id, state__in=[state.value for state in OPEN_STATES])
     if not standing.exists():
         ask_for_grants(tx, actor, incident, now)
@@ -121,7 +121,7 @@ def reopen_video(tx: Session, actor: Actor, incident: Incident, reason: str, now
     video.reopen_case(tx, system_actor(incident.authority_id), incident.case_id, reason, now)
     point = point_of(incident)
     if point is not None:
-        video.move_case(tx, incident.case_id, point, now, by=actor.id)
+        video.move_case(tx, incident.case_id, point, now, by=actor.id, radius_m=incident.radius_m)
         ask_for_grants(tx, system_actor(incident.authority_id), incident, now)
 
 

@@ -48,14 +48,18 @@ def open_case(
     return case
 
 
-def move_case(tx: Session, case_id: str, place: Point, now: datetime, by: str = "system:madang") -> Case:
+def move_case(
+    tx: Session, case_id: str, place: Point, now: datetime, by: str = "system:madang", radius_m: float | None = None
+) -> Case:
     """The place was found or mended: what rules granted follows it, what people granted for the old place stays.
 
     Grants that a rule answered and requests that wait are given the cameras of the new place, as a new version.
     """
     case = open_case_row(case_id)
     case.lon, case.lat = place.lon, place.lat
-    case.save(update_fields=["lon", "lat"])
+    if radius_m is not None:
+        case.radius_m = min(max(radius_m, 10), grants.config().max_case_radius_m)
+    case.save(update_fields=["lon", "lat", "radius_m"])
     _note(tx, case, by, "video.case.moved", now)
     for grant in case.grants.filter(state__in=[state.value for state in OPEN_STATES]):
         if grant.state == GrantState.PENDING_HUMAN or grant.decided_by.startswith(grants.RULE_PREFIX):
@@ -65,7 +69,7 @@ def move_case(tx: Session, case_id: str, place: Point, now: datetime, by: str = 
 
 def close_case(tx: Session, actor: Actor, case_id: str, reason: str, now: datetime) -> None:
     """Ends the case with every grant and lease under it. Closing what is closed does nothing."""
-    case = Case.objects.filter(pk=case_id).first()
+    case = Case.objects.select_for_update().filter(pk=case_id).first()
     if case is None or case.authority_id not in actor.authorities:
         raise NotFoundError(ko="사건을 찾을 수 없습니다.")
     _may_close(actor, case)
