@@ -324,6 +324,17 @@ def test_raising_the_priority_calls_for_an_owner(caller_actor: Actor, police: Ag
     assert Task.objects.get(incident=incident).kind == "attend"
 
 
+def test_a_call_that_turns_urgent_is_asked_for_again(caller_actor: Actor, police: Agency) -> None:
+    incident = opened(caller_actor, robbery(police, class_text="theft", code=3))
+    assert {grant.state for grant in VideoGrant.objects.filter(recipient_kind="agency")} == {"PENDING_HUMAN"}
+    with civic_tx() as tx:
+        facts = {"class": "weapon", "code": 0}
+        commands.update_incident(tx, caller_actor, key_of(police), seq=2, facts=facts, now=NOW)
+    states = VideoGrant.objects.filter(recipient_kind="agency").order_by("requested_at", "pk")
+    assert [grant.state for grant in states] == ["REVOKED", "APPROVED"]
+    assert len(offered(incident)) >= 2
+
+
 def test_the_queue_shows_open_ones_by_urgency_and_lately_ended_ones(
     caller_actor: Actor, police: Agency, operator: Actor
 ) -> None:

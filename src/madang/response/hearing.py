@@ -379,6 +379,8 @@ def _follow_video(tx: Session, actor: Actor, incident: Incident, changed: frozen
         video_side.open_video(tx, actor, incident, now)
     elif changed & {"place", "radius_m"}:
         video_side.follow_place(tx, actor, incident, now)
+    if changed & {"class", "code"}:
+        video_side.ask_anew(tx, actor, incident, now)
 
 
 def _end(tx: Session, actor: Actor, incident: Incident, word: Word, now: datetime) -> tuple[Event, ...]:

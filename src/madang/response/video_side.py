@@ -13,7 +13,7 @@ from madang.response.models import Incident
 from madang.video import commands as video
 from madang.video import queries as video_queries
 from madang.video.commands.grants import scope_of
-from madang.video.domain import OPEN_STATES
+from madang.video.domain import OPEN_STATES, GrantState
 from madang.video.legal import basis_of
 from madang.video.models import Case, VideoGrant
 
@@ -50,12 +50,33 @@ def open_video(tx: Session, actor: Actor, incident: Incident, now: datetime) -> 
 def ask_for_grants(tx: Session, actor: Actor, incident: Incident, now: datetime) -> None:
     """Asks the decision table for the agency that called and for the control room."""
     cameras = offerable(incident.case_id)
-    facts = _facts(incident)
     if incident.agency:
-        _ask(tx, actor, incident, video.Recipient("agency", incident.agency), cameras, facts, now)
-    room = video.Recipient("control_room", incident.authority_id)
+        _ask(tx, actor, incident, _agency(incident), cameras, now)
     asker = system_actor(incident.authority_id) if incident.agency else actor
-    _ask(tx, asker, incident, room, cameras, facts, now)
+    _ask(tx, asker, incident, _room(incident), cameras, now)
+
+
+def ask_anew(tx: Session, actor: Actor, incident: Incident, now: datetime) -> None:
+    """What is known now may change the answer: requests that wait are taken back and put again."""
+    if not incident.case_id or point_of(incident) is None:
+        return
+    waiting = VideoGrant.objects.filter(case_id=incident.case_id, state=GrantState.PENDING_HUMAN.value)
+    cameras = offerable(incident.case_id) if waiting.exists() else []
+    for grant in waiting:
+        of_agency = grant.recipient_kind == "agency"
+        asker = actor if grant.requested_by == actor.id else system_actor(incident.authority_id)
+        if grant.requested_by != asker.id:
+            continue
+        video.revoke_grant(tx, asker, grant.pk, "asked anew", now)
+        _ask(tx, asker, incident, _agency(incident) if of_agency else _room(incident), cameras, now)
+
+
+def _agency(incident: Incident) -> video.Recipient:
+    return video.Recipient("agency", incident.agency)
+
+
+def _room(incident: Incident) -> video.Recipient:
+    return video.Recipient("control_room", incident.authority_id)
 
 
 def _facts(incident: Incident) -> dict[str, str | int]:
@@ -77,7 +98,6 @@ def _ask(
     incident: Incident,
     recipient: video.Recipient,
     cameras: list[str],
-    facts: dict[str, str | int],
     now: datetime,
 ) -> None:
     video.request_grant(
@@ -87,7 +107,7 @@ def _ask(
         recipient=recipient,
         rights=("live",),
         camera_ids=cameras,
-        facts=facts,
+        facts=_facts(incident),
         now=now,
     )
 
@@ -95,8 +115,7 @@ def _ask(
 def ask_agency_again(tx: Session, actor: Actor, incident: Incident, grant: VideoGrant, now: datetime) -> None:
     """The agency needs longer: the decision table is asked anew for what the grant covers now."""
     cameras = list(grant.grant_cameras.filter(until_version=None).order_by("rank").values_list("camera_id", flat=True))
-    recipient = video.Recipient("agency", incident.agency)
-    _ask(tx, actor, incident, recipient, cameras, _facts(incident), now)
+    _ask(tx, actor, incident, _agency(incident), cameras, now)
 
 
 def follow_place(tx: Session, actor: Actor, incident: Incident, now: datetime) -> None:
