@@ -153,7 +153,7 @@ class PersonAdmin(CityScopedAdmin[Person]):
     icon = "group"
     order = 10
     hidden_audit_fields = frozenset({"password1", "password2", "new_password", "phone", "email"})
-    list_display = ("username", "name_ko", "roles", "authority", "agency", "is_active", "last_login")
+    list_display = ("username", "name_ko", "roles", "city", "agency", "is_active", "last_login")
     list_filter = ("is_active", "role_assignments__role")
     search_fields = ("username", "name_ko")
     inlines = (RoleInline,)
@@ -207,7 +207,7 @@ class AgencyAdmin(CityScopedAdmin[Agency]):
     group = "accounts"
     icon = "account_balance"
     order = 20
-    list_display = ("name_ko", "code", "kind", "authority", "active", "mode")
+    list_display = ("name_ko", "code", "kind", "city", "active", "mode")
     list_filter = ("kind", "active", "mode")
     search_fields = ("name_ko", "code")
 
@@ -379,7 +379,7 @@ class TokenAdmin(CityScopedAdmin[Token]):
     icon = "vpn_key"
     order = 35
     form = TokenForm
-    list_display = ("name", "kind", "authority", "state", "created_at", "expires_at", "revoked_at")
+    list_display = ("name", "kind", "city", "state", "created_at", "expires_at", "revoked_at")
     list_filter = ("kind",)
     search_fields = ("name",)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
+from django.contrib.admin import display
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey, Model, QuerySet
@@ -241,6 +242,11 @@ class CityScopedAdmin(ModelAdmin[M]):
     actions = None
     hidden_audit_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields whose value must not enter the audit's body (secrets, sealed data)."""
+
+    @display(description="시·군·구", ordering="authority")
+    def city(self, row: M) -> str:
+        """The city's name."""
+        return str(getattr(row, "authority", ""))
 
     def list_url(self) -> str:
         """The address of the list."""

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from madang.portal import views
+
+app_name = "portal"
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("video-register", views.register, name="register"),
+    path("video-register.csv", views.register_csv, name="register_csv"),
+    path("video-request", views.ask, name="request"),
+    path("video-request/status", views.status, name="status"),
+]

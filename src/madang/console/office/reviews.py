@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -43,13 +43,15 @@ def access_log(request: HttpRequest) -> HttpResponse:
     )
     start, end = month_bounds(month)
     people = person_names(review.reviewer for review in reviews)
+    views = ViewSession.objects.filter(authority=city, started_at__gte=start, started_at__lt=end).count()
     context = {
         "city": city,
         "cities": cities(request, LOG),
         "month": month,
         "months": months(),
         "reviews": [(review, people.get(review.reviewer, "")) for review in reviews],
-        "views": ViewSession.objects.filter(authority=city, started_at__gte=start, started_at__lt=end).count(),
+        "views": views,
+        "sampled": bool(reviews) or not views,
         "open": sum(not review.verdict for review in reviews),
         "signed": signed(city.code, month),
         "overdue": overdue(city.code, system_clock()),
@@ -118,7 +120,7 @@ def overdue(city: str, now: datetime) -> list[str]:
     for month in months()[1 : LOOKED_BACK + 1]:
         end = month_bounds(month)[1]
         next_end = month_bounds(f"{end.astimezone(SEOUL):%Y-%m}")[1]
-        if next_end <= now + timedelta(days=0) and _viewed(city, month) and signed(city, month) is None:
+        if next_end <= now and _viewed(city, month) and signed(city, month) is None:
             due.append(month)
     return due
 
