@@ -73,9 +73,9 @@ def run(quick: bool) -> list[Result]:
     goal_s = GOAL_S * share
     name = f"CCTV file of {count:,} rows"
     return [
-        Result(f"{name}: first import", told["first_s"], goal_s, told["first_s"] / goal_s, 1.0, "s", at_most=True),
-        Result(f"{name}: imported again", told["again_s"], goal_s, told["again_s"] / goal_s, 1.0, "s", at_most=True),
-        Result(f"{name}: memory", told["peak_mb"], GOAL_MB, told["peak_mb"] / GOAL_MB, 1.0, "MB", at_most=True),
+        Result(f"{name}: first import", told["first_s"], goal_s, told["first_s"] / goal_s, 1.0, "s", at_least=False),
+        Result(f"{name}: imported again", told["again_s"], goal_s, told["again_s"] / goal_s, 1.0, "s", at_least=False),
+        Result(f"{name}: memory", told["peak_mb"], GOAL_MB, told["peak_mb"] / GOAL_MB, 1.0, "MB", at_least=False),
     ]
 
 
