@@ -262,8 +262,8 @@ async def rig(sources: dict[str, str], **changed: object) -> AsyncIterator[Rig]:
             lease_public_pem=public_pem(private).decode(),
             core_link_url=f"ws://127.0.0.1:{link}/internal/media/link",
             port=0,
-            heartbeat_timeout_s=2.0,
-            stall_s=2.5,
+            heartbeat_timeout_s=1.5,
+            stall_s=2.0,
             allow_file_sources=True,
         )
         config = msgspec.structs.replace(plain, **changed)

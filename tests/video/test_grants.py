@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -276,6 +277,31 @@ def test_a_lease_lasts_half_a_minute_and_is_renewed_while_the_grant_lives(
         revoke_grant(tx, supervisor, grant.pk, "잘못된 요청", soon)
     with civic.transaction() as tx, pytest.raises(ConflictError):
         renew_lease(tx, police, ticket.lease_id, soon)
+
+
+def test_a_role_taken_away_takes_the_picture_away(
+    operator: Actor, case_of: OpenCase, cameras: list[Camera], authority: Authority, now: datetime
+) -> None:
+    case = case_of()
+    with civic.transaction() as tx:
+        grant = request_grant(
+            tx,
+            operator,
+            case_id=case.pk,
+            recipient=Recipient("control_room", authority.code),
+            rights=["live"],
+            camera_ids=[cameras[0].pk],
+            facts={},
+            now=now,
+        )
+        ticket = open_lease(tx, operator, camera_id=cameras[0].pk, grant_id=grant.pk, viewer_name="", now=now)
+    with civic.transaction() as tx:
+        renew_lease(tx, operator, ticket.lease_id, now)
+    demoted = replace(operator, roles={authority.code: frozenset({Role.CITY_OFFICER})})
+    with civic.transaction() as tx, pytest.raises(ForbiddenError):
+        renew_lease(tx, demoted, ticket.lease_id, now)
+    with civic.transaction() as tx, pytest.raises(NotFoundError):
+        renew_lease(tx, replace(operator, roles={}), ticket.lease_id, now)
 
 
 def test_views_are_counted_into_the_register(

@@ -152,7 +152,7 @@ async def house(authority: Authority, agency: Agency) -> AsyncIterator[House]:
         media_config(VideoConfig(allow_file_sources=True), settings.MADANG_KEYS),
         core_link_url=f"ws://127.0.0.1:{port}/internal/media/link",
         port=0,
-        heartbeat_timeout_s=2.5,
+        heartbeat_timeout_s=2.2,
     )
     try:
         async with media_process(config) as media_port:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -15,7 +15,7 @@ from madang.kernel.geometry import Point
 from madang.kernel.mode import Mode
 from madang.video.commands import CameraRow, Counts, SiteRow, put_sites, set_camera_health, set_stream, survey_camera
 from madang.video.commands.sites import stream_source
-from madang.video.coverage import COVERAGE
+from madang.video.coverage import Coverage
 from madang.video.models import Camera, PurposeRetention, Site
 from madang.video.queries import camera_view, cameras_in, clusters_in, nearest, rank_for, retention_days, search_cameras
 from madang.video.sources import SourceRefusedError
@@ -165,12 +165,16 @@ def test_the_offer_knows_new_cameras_and_fresh_health(authority: Authority) -> N
     assert again[0].id == offered[0].id and again[0].camera.health == "ok" and again[0].camera.health_at == NOW
 
 
-def test_a_large_citys_index_is_rebuilt_behind_the_callers_back(authority: Authority) -> None:
-    put(authority, *(SiteRow(source_key=str(n), lon=128.8 + n / 1e5, lat=35.2) for n in range(2_100)))
-    before = COVERAGE.rebuild(authority.code)
-    put(authority, SiteRow(source_key="late", lon=128.9, lat=35.2))
-    assert COVERAGE.index(authority.code) is before
-    assert len(COVERAGE.rebuild(authority.code)) == 2_101
+@pytest.mark.parametrize("small", [True, False])
+def test_a_caller_waits_for_a_small_citys_index_and_never_for_a_large_ones(small: bool) -> None:
+    revision = 1
+    coverage = Coverage(lambda _: (revision, ()), lambda _: revision, lambda _: small)
+    before = coverage.index("48250")
+    assert coverage.index("48250") is before
+    revision = 2
+    assert (coverage.index("48250") is before) is not small
+    coverage.rebuild("48250")
+    assert coverage.index("48250").revision == 2
 
 
 def test_the_map_asks_by_box_and_by_cluster(authority: Authority, other_authority: Authority) -> None:
@@ -198,3 +202,13 @@ def test_retention_is_the_cameras_own_then_its_sites_then_its_purposes(authority
     assert retention_days(other) == 30
     PurposeRetention.objects.create(authority=authority, purpose="어린이보호", days=60)
     assert retention_days(other) == 60
+
+
+def test_health_seen_long_ago_is_not_known_any_more(authority: Authority) -> None:
+    put(authority, *ring(1, 60.0), mode=Mode.SIMULATED)
+    with civic.transaction() as tx:
+        set_camera_health(tx, Camera.objects.get().pk, "ok", NOW)
+    fresh, stale = (
+        rank_for(authority.code, CORNER, 500, 1, now=NOW + timedelta(hours=hours))[0].camera for hours in (23, 25)
+    )
+    assert (fresh.health, stale.health, stale.health_at) == ("ok", "unknown", NOW)

@@ -13,10 +13,15 @@ class VideoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     media_public_url: str = ""
     """What browsers and agencies are told to connect to, e.g. `wss://media.city.example/v1/view`; empty: built from
     host and port."""
+    media_certificate: str = ""
+    """PEM file with which the gateway speaks TLS; empty where a proxy in front of it does."""
+    media_private_key: str = ""
     media_origins: tuple[str, ...] = ()
     """Origins whose pages may open streams, e.g. `https://control.city.example`; empty: any page that holds a lease."""
     core_link_url: str = "ws://127.0.0.1:8080/internal/media/link"
     """Where the media process finds core."""
+    core_link_ca: str = ""
+    """PEM file of the authority that signed core's certificate, for a `wss://` link inside a closed network."""
 
     lease_s: int = 30
     renew_after_s: int = 15
@@ -57,6 +62,8 @@ class VideoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     camera_schemes: tuple[str, ...] = ("http", "https", "rtsp", "rtsps")
     allow_file_sources: bool = False
     """Whether `file:` sources may be opened: for tests only."""
+    health_stale_s: int = 86_400
+    """A camera's health older than this is shown as unknown."""
     default_range_m: float = 60.0
     default_hfov_deg: float = 90.0
 
@@ -67,4 +74,5 @@ class VideoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     @property
     def view_url(self) -> str:
         """The address of the media gateway that tickets carry."""
-        return self.media_public_url or f"ws://{self.media_host}:{self.media_port}/v1/view"
+        scheme = "wss" if self.media_certificate else "ws"
+        return self.media_public_url or f"{scheme}://{self.media_host}:{self.media_port}/v1/view"

@@ -174,9 +174,10 @@ Loader = Callable[[str], tuple[int, Sequence[IndexedCamera]]]
 class Coverage:
     """The indexes of all cities of this process."""
 
-    def __init__(self, load: Loader, revision_of: Callable[[str], int]) -> None:
+    def __init__(self, load: Loader, revision_of: Callable[[str], int], is_small: Callable[[str], bool]) -> None:
         self._load = load
         self._revision_of = revision_of
+        self._is_small = is_small
         self._indexes: dict[str, CameraIndex] = {}
         self._building: set[str] = set()
         self._rest_until: dict[str, float] = {}
@@ -189,7 +190,7 @@ class Coverage:
             return self.rebuild(authority)
         if index.revision == self._revision_of(authority):
             return index
-        if len(index) < INLINE_REBUILD:
+        if self._is_small(authority):
             return self.rebuild(authority)
         if time.monotonic() >= self._rest_until.get(authority, 0.0):
             self._rebuild_behind(authority)
@@ -262,5 +263,16 @@ def _revision_in_store(authority: str) -> int:
     return int(row[0]) if row else 0
 
 
-COVERAGE = Coverage(_load_from_store, _revision_in_store)
+def _is_small_in_store(authority: str) -> bool:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM video_camera WHERE authority = %s LIMIT %s) AS some",
+            [authority, INLINE_REBUILD],
+        )
+        return int(cursor.fetchone()[0]) < INLINE_REBUILD
+
+
+COVERAGE = Coverage(_load_from_store, _revision_in_store, _is_small_in_store)
 """The indexes of this process over the civic store."""

@@ -49,8 +49,9 @@ def rank_for(
     found = COVERAGE.index(authority).around(place.lon, place.lat, radius_m, world)
     if purpose is not None:
         found = [camera for camera in found if camera.purpose == purpose]
-    night = (now or system_clock()).astimezone(SEOUL).hour in NIGHT_HOURS
-    return ranking.rank(with_health(found), place, radius_m, limit, night=night)
+    now = now or system_clock()
+    night = now.astimezone(SEOUL).hour in NIGHT_HOURS
+    return ranking.rank(with_health(found, now), place, radius_m, limit, night=night)
 
 
 def _camera_mode(mode: Mode | None) -> str | None:
@@ -77,7 +78,7 @@ def nearest(authority: str, point: Point, k: int, mode: Mode | None = None) -> l
     radius_m = found[-1][1] + 1.0
     world = _camera_mode(mode)
     views = [view for view in index.views(camera_id for camera_id, _ in found) if _fits(index.mode_of(view.id), world)]
-    judged = [ranking.judge_camera(view, point, radius_m) for view in with_health(views)]
+    judged = [ranking.judge_camera(view, point, radius_m) for view in with_health(views, system_clock())]
     nearest_first = sorted(judged, key=lambda ranked: (ranked.sees is not ranking.Sees.YES, ranked.distance_m))
     return nearest_first[:k]
 
@@ -86,14 +87,26 @@ def _fits(camera_mode: str, world: str | None) -> bool:
     return world is None or (camera_mode == "live") == (world == "live")
 
 
-def with_health(cameras: Sequence[CameraView]) -> list[CameraView]:
-    """The same cameras with their health as it stands now."""
+def with_health(cameras: Sequence[CameraView], now: datetime) -> list[CameraView]:
+    """The same cameras with their health as it stands at `now`."""
     rows = Camera.objects.filter(pk__in=[camera.id for camera in cameras]).values_list("pk", "health", "health_at")
-    known = {row[0]: (row[1], row[2]) for row in rows}
+    known = {row[0]: (_fresh(row[1], row[2], now), row[2]) for row in rows}
     return [
         replace(camera, health=known[camera.id][0], health_at=known[camera.id][1]) if camera.id in known else camera
         for camera in cameras
     ]
+
+
+def _fresh(health: str, seen_at: datetime | None, now: datetime) -> str:
+    """What was seen too long ago is not known any more."""
+    stale_s = _config().health_stale_s
+    return health if seen_at is not None and (now - seen_at).total_seconds() < stale_s else "unknown"
+
+
+def _config() -> VideoConfig:
+    config = settings.MADANG_VIDEO
+    assert isinstance(config, VideoConfig)
+    return config
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +190,7 @@ def _view_of(row: tuple[Any, ...]) -> CameraView:  # Any: column values
         megapixels=row[9],
         purpose=row[10],
         ptz=bool(row[11]),
-        health=row[12],
+        health=_fresh(row[12], _instant(row[13]), system_clock()),
         health_at=_instant(row[13]),
     )
 
@@ -262,6 +275,4 @@ def disclosure_by_receipt(authority: str, receipt: str) -> DisclosureRequest | N
 
 def media_url() -> str:
     """Where viewers connect."""
-    config = settings.MADANG_VIDEO
-    assert isinstance(config, VideoConfig)
-    return config.view_url
+    return _config().view_url

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from madang.identity.access import require
 from madang.identity.models import Agency
@@ -226,7 +227,7 @@ def extend_grant(
 
 def revoke_grant(tx: Session, actor: Actor, grant_id: str, reason: str, now: datetime) -> VideoGrant:
     """Ends a grant at once: by whoever may revoke, or by the one who asked for it."""
-    row = VideoGrant.objects.filter(pk=grant_id).first()
+    row = locked(grant_id)
     own = row is not None and row.requested_by == actor.id
     if row is None or not own:
         row = grant_for(actor, grant_id, Right.REVOKE_GRANT)
@@ -258,7 +259,7 @@ def follow_case(tx: Session, row: VideoGrant, case: Case, by: str, now: datetime
     _apply(tx, row, grant, decision.events[0], now)
     _put_cameras(row, kept, version=row.version)
     gone = Lease.objects.filter(grant=row, ended_at=None).exclude(camera_id__in=kept)
-    end_leases(list(gone), "place_changed", now)
+    end_leases(gone, "place_changed", now)
     if row.state != GrantState.PENDING_HUMAN:
         register.rescope(row, len(kept))
         _announce(tx, row, "video.grant.extended", now)
@@ -329,7 +330,7 @@ def _apply(tx: Session, row: VideoGrant, before: domain.Grant, moved: Moved, now
 def _follow(tx: Session, row: VideoGrant, moved: Moved, now: datetime) -> None:
     if row.state in ENDED_STATES:
         timers.cancel_timer(tx, kind="video.grant.expire", key=row.pk)
-        end_leases(list(row.leases.filter(ended_at=None)), "grant_ended", now)
+        end_leases(row.leases.filter(ended_at=None), "grant_ended", now)
         register.close(row, now)
     elif row.expires_at is not None and moved.expires_at is not None:
         timers.set_timer(
@@ -351,11 +352,9 @@ def _follow(tx: Session, row: VideoGrant, moved: Moved, now: datetime) -> None:
         _announce(tx, row, "video.grant.ended", now, ending=True)
 
 
-def end_leases(leases: Sequence[Lease], reason: str, now: datetime) -> None:
+def end_leases(leases: QuerySet[Lease], reason: str, now: datetime) -> None:
     """Ends leases; the media link sees it within a second and stops their frames."""
-    for lease in leases:
-        lease.ended_at, lease.end_reason = now, reason[:40]
-        lease.save(update_fields=["ended_at", "end_reason"])
+    leases.update(ended_at=now, end_reason=reason[:40])
 
 
 def _write_version(row: VideoGrant, moved: Moved, now: datetime) -> None:
@@ -439,7 +438,7 @@ def first_view(tx: Session, row: VideoGrant, by: str, now: datetime) -> None:
 
 def expire_grant(tx: Session, grant_id: str, now: datetime) -> None:
     """Its time is over (timer). A grant that was extended meanwhile or has ended is left alone."""
-    row = VideoGrant.objects.select_related("case").filter(pk=grant_id).first()
+    row = locked(grant_id)
     if row is None or row.state in ENDED_STATES or row.expires_at is None:
         return
     if row.expires_at > now + timedelta(milliseconds=500):
@@ -448,9 +447,15 @@ def expire_grant(tx: Session, grant_id: str, now: datetime) -> None:
     end_grant(tx, row, GrantEvent.EXPIRE, by="system:timer", reason=reason, now=now)
 
 
+def locked(grant_id: str) -> VideoGrant | None:
+    """The grant, held against others until the transaction ends (on SQLite the transaction itself does that)."""
+    rows = VideoGrant.objects.select_related("case").select_for_update(of=("self",))
+    return rows.filter(pk=grant_id).first()
+
+
 def grant_for(actor: Actor, grant_id: str, right: Right) -> VideoGrant:
     """The grant, if the actor may do this to it; another city's is not there, another agency's is refused."""
-    row = VideoGrant.objects.select_related("case").filter(pk=grant_id).first()
+    row = locked(grant_id)
     if row is None:
         raise NotFoundError("there is no such grant", ko="영상 제공을 찾을 수 없습니다.")
     agency = row.case.agency if row.case is not None else ""

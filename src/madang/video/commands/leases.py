@@ -71,6 +71,7 @@ def open_lease(
 def renew_lease(tx: Session, actor: Actor, lease_id: str, now: datetime) -> LeaseTicket:
     """Half a minute more, if the lease has not ended and the grant still lives."""
     lease = _lease_for(actor, lease_id)
+    _may_watch(actor, lease.grant)
     if lease.ended_at is not None or now >= lease.expires_at + timedelta(seconds=5):
         refuse(Rejected("lease_ended", {"why": lease.end_reason or "expired"}))
     asked = _asked(lease.grant, lease.camera, now, renewing=lease.pk)
@@ -88,7 +89,7 @@ def close_lease(tx: Session, actor: Actor, lease_id: str, now: datetime) -> None
     """The viewer is done. Closing what is closed does nothing."""
     lease = _lease_for(actor, lease_id)
     if lease.ended_at is None:
-        grants.end_leases([lease], "closed", now)
+        grants.end_leases(Lease.objects.filter(pk=lease.pk), "closed", now)
         tx.wake("changes")
         _audit(tx, lease, actor.id, "video.lease.closed", now)
 
@@ -111,11 +112,19 @@ def _grant_to_use(actor: Actor, camera_id: str, grant_id: str | None, now: datet
         if grant is None:
             refuse(Rejected("not_on_duty"))
         return grant
-    row = VideoGrant.objects.select_related("case").filter(pk=grant_id).first()
-    if row is None or not _received(actor, row):
+    row = grants.locked(grant_id)
+    if row is None:
         raise NotFoundError("there is no such grant of yours", ko="영상 제공을 찾을 수 없습니다.")
-    require(actor, Right.VIEW_LIVE, Thing(row.authority_id, agency=row.recipient_code))
+    _may_watch(actor, row)
     return row
+
+
+def _may_watch(actor: Actor, row: VideoGrant) -> None:
+    """Asked again at each renewal: a role taken away takes the picture away."""
+    if not _received(actor, row):
+        raise NotFoundError("there is no such grant of yours", ko="영상 제공을 찾을 수 없습니다.")
+    agency = row.recipient_code if row.recipient_kind == "agency" else actor.agency
+    require(actor, Right.VIEW_LIVE, Thing(row.authority_id, agency=agency))
 
 
 def _received(actor: Actor, row: VideoGrant) -> bool:

@@ -83,7 +83,10 @@ class Cameras:
             if now - feed.last_picture_at > waited:
                 self._report(feed.camera, "offline", "no picture")
                 self._end(feed, Ended(Close.CAMERA_DOWN, ""))
-            elif not feed.viewers and now - feed.idle_since > self._config.idle_s:
+                continue
+            if feed.header is not None:
+                self._report(feed.camera, "ok", "")
+            if not feed.viewers and now - feed.idle_since > self._config.idle_s:
                 self._end(feed, Ended(Close.DONE, "idle"))
 
     def close_all(self, ended: Ended) -> None:

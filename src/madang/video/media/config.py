@@ -11,6 +11,9 @@ class MediaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     secret: str
     lease_public_pem: str
     core_link_url: str
+    core_link_ca: str = ""
+    certificate: str = ""
+    private_key: str = ""
     host: str = "127.0.0.1"
     port: int = 8081
     origins: tuple[str, ...] = ()

@@ -111,7 +111,7 @@ def _open(source: Source, limits: Limits) -> InputContainer:
     import av
 
     url = urlsplit(source.url)
-    options = {"fpsprobesize": "0", "probesize": "5000000", "analyzeduration": "5000000"}
+    options = {"fpsprobesize": "0", "probesize": "5000000", "analyzeduration": "3000000"}
     microseconds = str(int(limits.read_s * 1e6))
     if source.scheme == "file":
         return av.open(url.path, "r", format="mp4")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -101,6 +102,7 @@ class Gateway:
             self.config.host,
             self.config.port,
             origins=origins,
+            ssl=self._tls(),
             compression=None,
             max_size=_MAX_MESSAGE_BYTES,
             open_timeout=5,
@@ -111,6 +113,14 @@ class Gateway:
             process_request=self._route,
             server_header=None,
         )
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self.config.certificate:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.config.certificate, self.config.private_key or None)
+        return context
 
     def _route(self, connection: ServerConnection, request: Request) -> Response | None:
         path = request.path.partition("?")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 _RETRY_S = 0.5
 _RESEND_S = 3.0
 _ANSWER_S = 5.0
+_HEALTH_AGAIN_S = 600.0
 _MAX_REPORTS = 50_000
 
 Answer = Opened | Refused
@@ -61,7 +63,7 @@ class Link:
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._reports: dict[int, FromMedia] = {}
-        self._health: dict[str, tuple[str, str]] = {}
+        self._health: dict[str, tuple[str, str, float]] = {}
 
     @property
     def alive(self) -> bool:
@@ -91,6 +93,7 @@ class Link:
             max_size=4_000_000,
             proxy=None,
             compression=None,
+            ssl=_trust(self._config),
         ) as socket:
             self._socket = socket
             await socket.send(encode(Hello(dict(self._views()))))
@@ -149,10 +152,12 @@ class Link:
         self._report(number, Stopped(number, view, round(seconds, 3), sent, int(code), reason))
 
     def report_health(self, camera: str, health: str, reason: str) -> None:
-        """What was seen of a camera, when it differs from what was last told."""
-        if self._health.get(camera) == (health, reason):
+        """What was seen of a camera, when it differs from what was last told or that is long ago."""
+        now = time.monotonic()
+        *told, at = self._health.get(camera, ("", "", 0.0))
+        if told == [health, reason] and now - at < _HEALTH_AGAIN_S:
             return
-        self._health[camera] = (health, reason)
+        self._health[camera] = (health, reason, now)
         number = next(self._numbers)
         self._report(number, HealthSeen(number, camera, health, reason))
 
@@ -166,6 +171,12 @@ class Link:
             task = asyncio.get_running_loop().create_task(_send(socket, encode(report)))
             _SENDING.add(task)
             task.add_done_callback(_SENDING.discard)
+
+
+def _trust(config: MediaConfig) -> ssl.SSLContext | None:
+    if not config.core_link_url.startswith("wss:"):
+        return None
+    return ssl.create_default_context(cafile=config.core_link_ca or None)
 
 
 _SENDING: set[asyncio.Task[None]] = set()
