@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from madang.identity.rights import Actor
-from madang.journal import civic
+from madang.journal import changes, civic
 from madang.journal.session import Session
 from madang.kernel.clock import SEOUL
 from madang.kernel.decisions import Accepted
@@ -41,6 +41,10 @@ from madang.response.tasks import OPEN, response_config
 from madang.response.timeline import Line
 from madang.video.legal import basis_of
 
+_ENDED_BY_SOURCE = {
+    Step.CLOSE: "신고 기관 종결 통보 · closed by its source",
+    Step.CANCEL: "신고 기관 취소 통보 · cancelled by its source",
+}
 NOT_OPENING = frozenset({"outcome"})
 """Facts that do not open an incident by themselves."""
 
@@ -212,20 +216,15 @@ def _open_if_told(
     events = domain.opened(incident.priority, place_known=place_known, ended=ended)
     _write_opening(incident, actor, now)
     apply_events(tx, actor, incident, events, now)
+    announce(tx, incident, "opened", now)
     if situation(incident).open:
         _begin_video(tx, actor, incident, now)
-    incident.version = 0
-    save(tx, incident, now)
-    announce(tx, incident, "opened", now)
-    announce_if_ended(tx, incident, events, now)
+    else:
+        announce_incident(tx, incident, events, now)
+    incident.save()
+    changes.touch(tx, kind="incident", ref=incident.id, authority=incident.authority_id, now=now)
     _audit_opening(tx, actor, incident, now)
     return incident
-
-
-def announce_if_ended(tx: Session, incident: Incident, events: tuple[Event, ...], now: datetime) -> None:
-    """An incident that begins at its end says both."""
-    if not situation(incident).open:
-        announce_incident(tx, incident, events, now)
 
 
 def _fresh(call: SourceCall, key: CallKey, account: Account, now: datetime) -> Incident:
@@ -386,7 +385,7 @@ def _follow_video(tx: Session, actor: Actor, incident: Incident, changed: frozen
 def _end(tx: Session, actor: Actor, incident: Incident, word: Word, now: datetime) -> tuple[Event, ...]:
     if word.ending is None:
         return ()
-    reason = word.reason or word.ending.value
+    reason = word.reason or _ENDED_BY_SOURCE[word.ending]
     decision = domain.decide(situation(incident), Move(word.ending, reason))
     assert isinstance(decision, Accepted), "every open state may be closed and cancelled"
     apply_events(tx, actor, incident, decision.events, now)

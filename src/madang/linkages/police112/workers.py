@@ -36,12 +36,13 @@ def workers(services: object) -> list[ThreadWorker]:
 def send_heartbeats(stop: threading.Event) -> None:
     """Sends each agency a heartbeat every `heartbeat_s` until told to stop."""
     try:
-        while not stop.wait(police112_config().heartbeat_s):
+        while not stop.is_set():
             try:
                 beat_once()
             except DatabaseError:
                 log.exception("heartbeats were not sent")
                 connections["default"].close_if_unusable_or_obsolete()
+            stop.wait(police112_config().heartbeat_s)
     finally:
         connections.close_all()
 
