@@ -12,6 +12,7 @@ from django.db import connections
 from madang.identity.models import Agency, Authority, Person, RoleAssignment
 from madang.identity.rights import Role
 from madang.kernel.keyring import Keyring
+from tests.site.serving import Installation, install, seed
 
 PASSWORD = "correct horse battery staple"
 
@@ -26,6 +27,14 @@ def _quick_passwords() -> None:
 def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The civic test store is a file of its own, as in production: an in-memory one locks differently."""
     connections["default"].settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("civic") / "civic.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """A new city with one operator, `kim`, on disk: for tests of real processes to copy, never used itself."""
+    home = install(tmp_path_factory.mktemp("template") / "city")
+    seed(home)
+    return home
 
 
 @pytest.fixture

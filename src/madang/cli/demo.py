@@ -159,14 +159,14 @@ def _middle(data: Path) -> tuple[float, float]:
 
 
 def _free_ports(core: int) -> Ports:
-    """The usual ports where they are free, any free ones where they are not; the screens' port is as asked."""
+    """The usual ports where they are free, any free ones beside another screens' port, which is as asked."""
     if not _is_free(core):
         raise click.ClickException(f"port {core} is taken; choose another with --port")
     usual = Ports(core=core, media=core + 1)
     taken = {core}
 
     def choose(wanted: int) -> int:
-        port = wanted if wanted not in taken and _is_free(wanted) else _any_port(taken)
+        port = wanted if core == Ports.core and wanted not in taken and _is_free(wanted) else _any_port(taken)
         taken.add(port)
         return port
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from madang.identity.rights import Actor
-    from madang.journal.session import Session
     from madang.video.models import Camera
 
 AGENCY = "gimhae-police"
@@ -242,41 +241,39 @@ def give_streams(city: City, ports: Ports, directory: Path, now: datetime, progr
     """Gives every camera its view from the survey, if there is one, and a stream of the farm; returns how many."""
     from madang.cli.house import actor_at_the_keyboard
     from madang.journal import civic
+    from madang.video.commands.survey import put_survey
     from madang.video.models import Camera
 
-    actor = actor_at_the_keyboard(city.code)
-    survey = _survey(directory)
-    cameras = Camera.objects.filter(authority_id=city.code, active=True).select_related("site")
-    ordered = list(cameras.order_by("site__source_key", "number"))
-    for start in range(0, len(ordered), _PER_TRANSACTION):
+    actor, survey = actor_at_the_keyboard(city.code), _survey(directory)
+    cameras = Camera.objects.filter(authority_id=city.code, active=True).order_by("site__source_key", "number")
+    keys = list(cameras.values_list("site__source_key", "number"))
+    for start in range(0, len(keys), _PER_TRANSACTION):
+        part = enumerate(keys[start : start + _PER_TRANSACTION], start)
+        rows = [_view_of(key, number, survey.get((key, number), {}), at, ports) for at, (key, number) in part]
         with civic.transaction() as tx:
-            for offset, camera in enumerate(ordered[start : start + _PER_TRANSACTION]):
-                seen = survey.get((camera.site.source_key, camera.number), {})
-                number = seen.get("stream", start + offset)
-                _settle(tx, actor, camera, seen, f"http://127.0.0.1:{ports.cameras}/cam/{number}.ts", now)
-        progress(min(start + _PER_TRANSACTION, len(ordered)), len(ordered))
-    return len(ordered)
+            put_survey(tx, actor, city.code, rows, now)
+        progress(min(start + _PER_TRANSACTION, len(keys)), len(keys))
+    return len(keys)
 
 
-_PER_TRANSACTION = 200
+_PER_TRANSACTION = 2_000
 Survey = dict[tuple[str, int], dict[str, Any]]  # Any: JSON members
 
 
-def _settle(tx: Session, actor: Actor, camera: Camera, seen: dict[str, Any], stream: str, now: datetime) -> None:
-    from madang.video.commands import sites
+def _view_of(key: str, number: int, seen: dict[str, Any], at: int, ports: Ports) -> SurveyRow:  # Any: JSON members
+    from madang.video.commands.survey import SurveyRow
 
-    if seen:
-        sites.survey_camera(
-            tx,
-            actor,
-            camera.pk,
-            azimuth_deg=float(seen["azimuth_deg"]),
-            hfov_deg=float(seen["hfov_deg"]),
-            range_m=float(seen["range_m"]),
-            surveyed_on=date.fromisoformat(seen["surveyed_on"]),
-            now=now,
-        )
-    sites.set_stream(tx, actor, camera.pk, stream, now)
+    return SurveyRow(
+        source_key=key,
+        number=number,
+        azimuth_deg=seen.get("azimuth_deg"),
+        hfov_deg=seen.get("hfov_deg"),
+        range_m=seen.get("range_m"),
+        height_m=seen.get("height_m"),
+        ptz=seen.get("ptz"),
+        surveyed_on=date.fromisoformat(seen["surveyed_on"]) if seen else None,
+        stream_url=f"http://127.0.0.1:{ports.cameras}/cam/{seen.get('stream', at)}.ts",
+    )
 
 
 def _survey(directory: Path) -> Survey:

@@ -15,6 +15,7 @@ CONNECTORS = {
     "cctv": ("cctv_standard", "The national CCTV standard data (CSV or JSON), any of its three layouts."),
     "boundaries": ("boundaries_geojson", "Administrative boundaries (GeoJSON)."),
     "addresses": ("address_csv", "Addresses with coordinates (CSV)."),
+    "survey": ("camera_survey", "Where cameras look, and their stream addresses (CSV or JSON)."),
     "basemap": ("basemap_geojson", "Roads, buildings, water, parks and labels (GeoJSON)."),
 }
 """What can be imported: the connector that reads it, and what it is."""
