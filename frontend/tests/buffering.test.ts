@@ -8,6 +8,11 @@ describe("the play head", () => {
     expect(steer({ at: 9.7, start: 5, end: 10 })).toEqual({ seekTo: null, rate: 1, dropBefore: null });
   });
 
+  it("starts at the live edge, not a second behind it", () => {
+    expect(steer({ at: 9, start: 9, end: 10 }, false).seekTo).toBeCloseTo(10 - BEHIND_S);
+    expect(steer({ at: 9, start: 9, end: 10 }, true).seekTo).toBeNull();
+  });
+
   it("plays a little faster to close a small gap", () => {
     const steering = steer({ at: 8.8, start: 5, end: 10 });
     expect(steering.seekTo).toBeNull();

@@ -43,6 +43,11 @@ describe("the queue", () => {
     expect(select(rows, "todo", "me", NO_TASKS).map((r) => r.id).sort()).toEqual(["lost", "minor"]);
   });
 
+  it("asks nobody to find the place of what happens nowhere", () => {
+    const silent = row("link", { source: "system", place: { state: "unlocated", lon: null, lat: null, accuracy_m: null, address: null, district: null } });
+    expect(select([silent], "todo", "", NO_TASKS)).toEqual([]);
+  });
+
   it("counts an open task as something to do, a done one not", () => {
     const task = (state: string): Task =>
       ({ id: "t", kind: "attend", incident_id: "new", state, incident_number: "", due_at: null, text_ko: "", text_en: "" });

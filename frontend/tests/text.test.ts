@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { csrfToken, refusalOf } from "../src/api/client";
-import { ageS, ageText, bearingText, clockText, dayText, lengthText, remainingText, whenText } from "../src/text/format";
-import { textOf, TEXTS } from "../src/text/texts";
+import { ageS, ageText, bearingText, clockText, dayText, lengthText, remainingText, whenText, withoutCity } from "../src/text/format";
+import { feedName, reasonOf, textOf, TEXTS } from "../src/text/texts";
 
 const NOON = Date.parse("2026-11-22T03:00:00Z");
 
@@ -41,6 +41,13 @@ describe("lengths and bearings", () => {
   });
 });
 
+describe("addresses", () => {
+  it("leave out province and city, never everything", () => {
+    const short = ["경상남도 김해시 진영읍 해오름로 41", "부산광역시 해운대구 우동 1", "김해시 가야로 12", "김해시", "방범 3-1"].map(withoutCity);
+    expect(short).toEqual(["진영읍 해오름로 41", "해운대구 우동 1", "가야로 12", "김해시", "방범 3-1"]);
+  });
+});
+
 describe("words", () => {
   it("are there in Korean and English", () => {
     for (const [key, text] of Object.entries(TEXTS)) {
@@ -48,6 +55,13 @@ describe("words", () => {
       expect(text.en, key).not.toBe("");
       expect(/[가-힣]/.test(text.ko), key).toBe(true);
     }
+  });
+
+  it("name feeds and reasons for people, and leave what people wrote", () => {
+    expect(feedName("mqtt:gimhae/air/{station}")).toBe("air");
+    expect(feedName("대기질")).toBe("대기질");
+    expect(reasonOf("incident_closed").ko).toBe("사건이 종료됨");
+    expect(reasonOf("칼을 든 사람").ko).toBe("칼을 든 사람");
   });
 
   it("show a state nobody foresaw instead of hiding it", () => {

@@ -48,8 +48,16 @@ export function viewFeatures(ranked: readonly RankedCamera[], near: readonly Map
   ]);
 }
 
+/** One sign a pole with the ranks of its cameras. */
 export function rankedFeatures(ranked: readonly RankedCamera[]): Collection {
-  return collection(ranked.map((row, index) => point(row.lon, row.lat, { id: row.id, label: row.label, rank: index + 1 })));
+  const poles = new Map<string, { row: RankedCamera; ranks: number[] }>();
+  ranked.forEach((row, index) => {
+    const key = `${row.lon.toFixed(5)},${row.lat.toFixed(5)}`;
+    const pole = poles.get(key);
+    if (pole) pole.ranks.push(index + 1);
+    else poles.set(key, { row, ranks: [index + 1] });
+  });
+  return collection([...poles.values()].map(({ row, ranks }) => point(row.lon, row.lat, { id: row.id, ranks: ranks.join("·") })));
 }
 
 export function incidentFeatures(incidents: Iterable<Incident>, chosenId: string | null, title: (row: Incident) => string): Collection {

@@ -43,6 +43,14 @@ const TONES: Record<Theme, Tones> = {
   },
 };
 
+/** A pill that stretches in the middle: a pole may carry several ranked cameras. */
+const RANK_FIT = {
+  pixelRatio: SCALE,
+  stretchX: [[11 * SCALE, 13 * SCALE]] as [number, number][],
+  stretchY: [[11 * SCALE, 13 * SCALE]] as [number, number][],
+  content: [6 * SCALE, 5 * SCALE, 18 * SCALE, 19 * SCALE] as [number, number, number, number],
+};
+
 type Draw = (pen: CanvasRenderingContext2D) => void;
 
 /** Put every sign on the map, or repaint them for another theme. */
@@ -52,11 +60,11 @@ export function putIcons(map: MapLibreMap, theme: Theme): void {
     if (map.hasImage(name)) map.updateImage(name, image);
     else map.addImage(name, image, { pixelRatio: SCALE });
   }
+  if (!map.hasImage("ranked")) map.addImage("ranked", drawn(24, rank), RANK_FIT);
 }
 
 function signs(tones: Tones): Record<string, [number, Draw]> {
   const all: Record<string, [number, Draw]> = {
-    ranked: [26, (pen) => disc(pen, 13, 11, "#8cc8ff", "#05203a")],
     candidate: [30, (pen) => poly(pen, [[3, 3], [27, 3], [27, 27], [3, 27]], "#f7c04f", "#241800")],
     "incident-emergency": [34, (pen) => poly(pen, [[17, 3], [32, 30], [2, 30]], tones.emergency, tones.edge)],
     "incident-caution": [34, (pen) => poly(pen, [[17, 2], [32, 17], [17, 32], [2, 17]], tones.caution, tones.edge)],
@@ -76,6 +84,12 @@ function drawn(size: number, draw: Draw): ImageData {
   pen.scale(SCALE, SCALE);
   draw(pen);
   return pen.getImageData(0, 0, size * SCALE, size * SCALE);
+}
+
+function rank(pen: CanvasRenderingContext2D): void {
+  pen.beginPath();
+  pen.roundRect(1, 1, 22, 22, 11);
+  finish(pen, "#8cc8ff", "#05203a");
 }
 
 function disc(pen: CanvasRenderingContext2D, at: number, radius: number, fill: string, edge: string): void {

@@ -98,7 +98,7 @@ export function styleFor(theme: Theme): StyleSpecification {
 
 export function layersFor(theme: Theme): LayerSpecification[] {
   const paint = PAINTS[theme];
-  return [...ground(paint), ...views(paint), ...cameras(paint), ...incidents(paint)];
+  return [...ground(paint), ...views(paint), ...cameras(paint), ...labels(paint), ...incidents(paint)];
 }
 
 /** Rank 0 is drawn first and matters most; higher ranks appear as the map comes closer. */
@@ -173,19 +173,6 @@ function ground(p: Paint): LayerSpecification[] {
       },
       paint: { "text-color": p.label, "text-halo-color": p.labelHalo, "text-halo-width": 1.4, "text-opacity": 0.85 },
     },
-    {
-      id: "labels",
-      type: "symbol",
-      source: "labels",
-      filter: rankedBy(12, 14, 15),
-      layout: {
-        "text-field": ["coalesce", ["get", "name_ko"], ["get", "name"], ""],
-        "text-font": FONT,
-        "text-size": ["interpolate", ["linear"], ["zoom"], 9, 12, 15, 16],
-        "text-max-width": 8,
-      },
-      paint: { "text-color": p.label, "text-halo-color": p.labelHalo, "text-halo-width": 1.6 },
-    },
   ];
 }
 
@@ -237,11 +224,12 @@ function cameras(p: Paint): LayerSpecification[] {
     ({
       "icon-image": ["concat", "cluster-", ["to-string", ["get", "bad"]]],
       "icon-allow-overlap": true,
-      "icon-size": ["interpolate", ["linear"], ["get", "size"], 2, 0.8, 500, 1.25],
+      "icon-ignore-placement": true,
       "text-field": text,
       "text-font": FONT,
       "text-size": 12,
       "text-allow-overlap": true,
+      "text-ignore-placement": true,
     }) as never;
   return [
     {
@@ -252,6 +240,7 @@ function cameras(p: Paint): LayerSpecification[] {
       layout: {
         "icon-image": ["concat", "camera-", ["get", "health"]],
         "icon-allow-overlap": true,
+        "icon-ignore-placement": true,
         "icon-size": ["interpolate", ["linear"], ["zoom"], 11, 0.55, 16, 0.9, 18, 1.1],
       },
     },
@@ -277,10 +266,14 @@ function cameras(p: Paint): LayerSpecification[] {
       layout: {
         "icon-image": "ranked",
         "icon-allow-overlap": true,
-        "text-field": ["to-string", ["get", "rank"]],
+        "icon-ignore-placement": true,
+        "text-field": ["get", "ranks"],
         "text-font": FONT,
         "text-size": 12,
         "text-allow-overlap": true,
+        "text-ignore-placement": true,
+        "icon-text-fit": "both",
+        "icon-text-fit-padding": [2, 5, 2, 5],
       },
       paint: { "text-color": "#06121f" },
     },
@@ -292,6 +285,26 @@ function withSize(layout: LayerSpecification["layout"], property: string): never
     ...(layout as object),
     "icon-size": ["interpolate", ["linear"], ["get", property], 2, 0.8, 300, 1.25],
   } as never;
+}
+
+function labels(p: Paint): LayerSpecification[] {
+  return [
+    {
+      id: "labels",
+      type: "symbol",
+      source: "labels",
+      filter: rankedBy(12, 14, 15),
+      layout: {
+        "text-field": ["coalesce", ["get", "name_ko"], ["get", "name"], ""],
+        "text-font": FONT,
+        "text-size": ["interpolate", ["linear"], ["zoom"], 9, 12, 15, 16],
+        "text-max-width": 8,
+        "text-anchor": "top",
+        "text-offset": [0, 1.1],
+      },
+      paint: { "text-color": p.label, "text-halo-color": p.labelHalo, "text-halo-width": 2 },
+    },
+  ];
 }
 
 function incidents(p: Paint): LayerSpecification[] {

@@ -16,10 +16,15 @@ export function isOpen(incident: Pick<Incident, "state">): boolean {
   return !CLOSED_STATES.has(incident.state);
 }
 
+/** What the platform itself reports (a link that fell silent) happens nowhere on the map. */
+export function lacksPlace(incident: Incident): boolean {
+  return incident.place.state === "unlocated" && incident.source !== "system";
+}
+
 /** Waiting for a decision of a person: a grant to approve, a place to find, or an open task. */
 export function needsHand(incident: Incident, tasks: ReadonlyMap<string, Task>): boolean {
   if (!isOpen(incident)) return false;
-  if (incident.pending_grants > 0 || incident.place.state === "unlocated") return true;
+  if (incident.pending_grants > 0 || lacksPlace(incident)) return true;
   for (const task of tasks.values()) {
     if (task.incident_id === incident.id && isOpenTask(task)) return true;
   }

@@ -371,7 +371,7 @@ class Desk {
   async throwNet(): Promise<void> {
     if (!this.can("view_live")) return this.toast("bad", settings.say(TEXTS.forbidden));
     await this.trying(async () => {
-      const incident = this.selected;
+      const incident = this.placedIncident;
       const cameras = await this.camerasAround(incident);
       const catchSize = this.layout === 1 ? 4 : this.layout;
       const chosen = catchOf(cameras.filter((camera) => camera.health !== "offline"), catchSize);
@@ -379,6 +379,11 @@ class Desk {
       this.show(chosen.map((camera) => this.tileOfRanked(camera, incident)));
       this.toast("good", settings.say(netThrown(chosen.length)));
     });
+  }
+
+  /** An incident without a place lends its name and its grants to no camera. */
+  private get placedIncident(): Incident | null {
+    return this.selected?.place.lon == null ? null : this.selected;
   }
 
   private async camerasAround(incident: Incident | null): Promise<RankedCamera[]> {
@@ -419,6 +424,10 @@ class Desk {
 
   isShown(cameraId: string): boolean {
     return this.tiles.some((tile) => tile.cameraId === cameraId);
+  }
+
+  closeCamera(cameraId: string): void {
+    for (const tile of this.tiles) if (tile.cameraId === cameraId) this.closeTile(tile.key);
   }
 
   closeTile(key: string): void {

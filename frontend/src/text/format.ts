@@ -70,6 +70,12 @@ export function lengthText(metres: number | null | undefined): string {
   return metres < 1000 ? `${Math.round(metres)} m` : `${(metres / 1000).toFixed(1)} km`;
 }
 
+/** An address without its province and city, which on one city's screen only push the rest out of sight. */
+export function withoutCity(address: string): string {
+  const rest = address.replace(/^(\S+(?:특별자치도|도|특별시|광역시|특별자치시)\s+)?(\S+[시군]\s+)?/, "").trim();
+  return rest || address;
+}
+
 const COMPASS_KO = ["북", "북동", "동", "남동", "남", "남서", "서", "북서"];
 const COMPASS_EN = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"];
 

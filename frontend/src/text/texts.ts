@@ -119,6 +119,9 @@ export const TEXTS = {
   caller: t("신고자", "Caller"),
   owner: t("담당", "Owner"),
   source: t("출처", "Source"),
+  source_operator: t("관제 등록", "Control room"),
+  source_system: t("시스템", "System"),
+  source_police112: t("112 신고", "112 call"),
   outcome: t("처리 결과", "Outcome"),
   doubts: t("확인 필요", "To check"),
   timeline: t("경과", "Timeline"),
@@ -223,6 +226,7 @@ export const TEXTS = {
   tile_ended: t("끝남", "Ended"),
   tile_refused: t("거절됨", "Refused"),
   tile_unsupported: t("재생할 수 없음", "Not playable"),
+  tile_incident_over: t("사건이 종료되어 열람이 끝났습니다", "The incident ended, and viewing with it"),
   tile_behind: t("지연", "behind"),
 
   break_glass: t("긴급 열람", "Break-glass"),
@@ -301,10 +305,41 @@ export const PURPOSES: Record<string, Text> = {
   fire: t("화재", "fire"),
   disaster: t("재난", "disaster"),
   litter: t("쓰레기 단속", "litter"),
+  multipurpose: t("다목적", "multipurpose"),
   vehicle: t("차량 방범", "vehicle"),
   other: t("기타", "other"),
   unknown: t("목적 모름", "purpose unknown"),
+  "": t("목적 모름", "purpose unknown"),
 };
+
+/** Reasons and outcomes that the platform or an agency writes as codes. What people wrote stays as it is. */
+export const REASONS: Record<string, Text> = {
+  incident_closed: t("사건이 종료됨", "the incident was closed"),
+  incident_cancelled: t("사건이 취소됨", "the incident was cancelled"),
+  expired: t("기간이 끝남", "expired"),
+  "shift ended": t("근무가 끝남", "the shift ended"),
+  "place changed": t("장소가 바뀜", "the place changed"),
+  no_lawful_basis: t("법적 근거가 없음", "no lawful basis"),
+  rights_not_granted: t("허용되지 않은 권한", "rights not granted"),
+  cleared: t("상황 종료", "cleared"),
+  resolved: t("해결", "resolved"),
+  arrested: t("검거", "arrested"),
+  found: t("발견", "found"),
+  false_alarm: t("오인 신고", "false alarm"),
+  handed_over: t("인계", "handed over"),
+  not_found: t("발견하지 못함", "not found"),
+  other: t("그 밖", "other"),
+};
+
+export function reasonOf(reason: string): Text {
+  return REASONS[reason] ?? { ko: reason, en: reason };
+}
+
+/** Feeds are named by what they are: the protocol and the placeholders of a topic are for machines. */
+export function feedName(name: string): string {
+  const plain = name.replace(/^[a-z]+:/, "").replace(/\/?\{[^}]*\}/g, "");
+  return plain.split("/").pop() || name;
+}
 
 export function purposeOf(purpose: string): Text {
   return PURPOSES[purpose] ?? { ko: purpose, en: "" };

@@ -5,7 +5,7 @@ export const BEHIND_S = 0.35;
 /** Later than this and we jump: an operator must see now. */
 export const MAX_LATENCY_S = 2;
 /** Faster play up to here closes a small gap without a jump. */
-const CATCH_UP_FROM_S = 0.9;
+const CATCH_UP_FROM_S = 0.7;
 const KEEP_S = 8;
 /** More undigested than this and the decoder will never catch up: what waits is dropped as far as the newest. */
 export const MAX_WAITING_BYTES = 12_000_000;
@@ -22,14 +22,18 @@ export interface Steering {
   dropBefore: number | null;
 }
 
-/** What to do with the play head, given what is buffered (seconds on the media's own clock). */
-export function steer({ at, start, end }: Playhead): Steering {
+/**
+ * What to do with the play head, given what is buffered (seconds on the media's own clock).
+ * Before the first picture it goes straight to the live edge: the gateway sends the last second first.
+ */
+export function steer({ at, start, end }: Playhead, begun = true): Steering {
   const dropBefore = at - start > KEEP_S * 2 ? at - KEEP_S : null;
   const latency = end - at;
-  if (latency > MAX_LATENCY_S || at < start || at > end) {
+  const late = latency > (begun ? MAX_LATENCY_S : BEHIND_S * 2);
+  if (late || at < start || at > end) {
     return { seekTo: Math.max(start, end - BEHIND_S), rate: 1, dropBefore };
   }
-  return { seekTo: null, rate: latency > CATCH_UP_FROM_S ? 1.08 : 1, dropBefore };
+  return { seekTo: null, rate: latency > CATCH_UP_FROM_S ? 1.1 : 1, dropBefore };
 }
 
 export type Verdict = "again" | "ended" | "unsupported";

@@ -43,6 +43,7 @@ export class LiveView {
   private retryTimer: ReturnType<typeof setTimeout> | null = null;
   private readonly watch: ReturnType<typeof setInterval>;
   private attempt = 0;
+  private begun = false;
   private heardAt = performance.now();
   private lastTime = 0;
   private movedAt = performance.now();
@@ -145,6 +146,7 @@ export class LiveView {
 
   private startSource(mime: string): void {
     this.dropSource();
+    this.begun = false;
     const source = new MediaSource();
     this.source = source;
     this.video.src = URL.createObjectURL(source);
@@ -197,7 +199,7 @@ export class LiveView {
     if (ranges.length === 0) return null;
     const last = ranges.length - 1;
     const playhead = { at: this.video.currentTime, start: ranges.start(last), end: ranges.end(last) };
-    const steering = steer(playhead);
+    const steering = steer(playhead, this.begun);
     if (steering.seekTo !== null) this.video.currentTime = steering.seekTo;
     if (this.video.playbackRate !== steering.rate) this.video.playbackRate = steering.rate;
     return steering.dropBefore !== null && steering.dropBefore > ranges.start(0) + 1 ? steering.dropBefore : null;
@@ -209,6 +211,7 @@ export class LiveView {
       this.lastTime = this.video.currentTime;
       this.movedAt = now;
       this.attempt = 0;
+      this.begun = true;
       const end = this.video.buffered.length > 0 ? this.video.buffered.end(this.video.buffered.length - 1) : this.lastTime;
       if (this.socket !== null) this.tell({ phase: "playing", ko: "", en: "", code: "", latencyS: Math.max(0, end - this.lastTime) });
     } else if (this.status.phase === "playing" && now - this.movedAt > STALLED_AFTER_MS) {
