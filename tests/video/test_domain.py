@@ -70,6 +70,8 @@ def test_no_request_is_approved_without_open_case_basis_and_scope(
         assert after.rights and after.rights <= grant.rights
     else:
         assert after.state in (GrantState.PENDING_HUMAN, GrantState.DENIED)
+    if after.state is GrantState.PENDING_HUMAN:
+        assert after.rights <= {VideoRight(right) for right in ruling.rights}
 
 
 @settings(max_examples=400)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import msgspec
 
 
@@ -66,6 +68,15 @@ class VideoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """A camera's health older than this is shown as unknown."""
     default_range_m: float = 60.0
     default_hfov_deg: float = 90.0
+
+    def __post_init__(self) -> None:
+        for text in self.camera_networks:
+            ipaddress.ip_network(text, strict=False)
+        unknown = set(self.camera_schemes) - {"http", "https", "rtsp", "rtsps"}
+        if unknown:
+            raise ValueError(
+                f"camera_schemes holds {', '.join(sorted(unknown))}; http, https, rtsp and rtsps are known"
+            )
 
     def cap_s(self, recipient_kind: str) -> int:
         """The longest a grant to that kind of recipient may live from now."""

@@ -178,7 +178,8 @@ def decide_request(grant: Grant, ruling: Ruling, *, cap_s: int, pending_s: int, 
         return step(grant, Moved(_E.DENY, by=ruling.rule, rule=ruling.rule, reason="rights_not_granted"))
     if ruling.outcome is Outcome.ASK:
         until = now + timedelta(seconds=pending_s)
-        return step(grant, Moved(_E.ASK, by=ruling.rule, rule=ruling.rule, reason=ruling.why, expires_at=until))
+        asked = Moved(_E.ASK, by=ruling.rule, rule=ruling.rule, reason=ruling.why, rights=rights, expires_at=until)
+        return step(grant, replace(asked, conditions=ruling.conditions))
     until = now + timedelta(seconds=min(cap_s, ruling.duration_s))
     approved = Moved(
         _E.APPROVE,

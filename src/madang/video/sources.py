@@ -35,12 +35,15 @@ class SourceRefusedError(BadRequestError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An address that was checked: `url` names the resolved host, so that a name cannot change its mind."""
+    """An address that was checked: `url` names the resolved host, so that a name cannot change its mind.
+
+    With TLS the stream is encrypted but the camera's certificate is not verified: most carry one they made themselves.
+    """
 
     url: str
     scheme: str
     host: str
-    """As written, for the Host header and the certificate."""
+    """As written, for the Host header."""
 
 
 def check_source(url: str, rules: SourceRules) -> SplitResult:
@@ -83,12 +86,11 @@ def resolve_source(url: str, rules: SourceRules) -> Source:
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     for address in addresses:
         _within(address, rules)
-    return Source(_with_host(parts, str(addresses[0])), parts.scheme, host)
+    address = min(addresses, key=lambda found: found.version)
+    return Source(_with_host(parts, str(address)), parts.scheme, host)
 
 
 def _with_host(parts: SplitResult, address: str) -> str:
-    if parts.scheme in ("https", "rtsps"):
-        return urlunsplit(parts)  # the certificate is checked against the name
     user, at, _ = parts.netloc.rpartition("@")
     host = f"[{address}]" if ":" in address else address
     port = f":{parts.port}" if parts.port else ""

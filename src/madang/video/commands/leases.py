@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -34,7 +34,7 @@ class LeaseTicket:
     """What a viewer needs to watch: the token goes into the first message to `url`, never into an address."""
 
     lease_id: str
-    token: str
+    token: str = field(repr=False)
     url: str
     expires_at: datetime
     renew_after_s: int

@@ -259,7 +259,7 @@ def _told_values(site_id: str, row: SiteRow, camera: CameraRow) -> tuple[object,
         camera.pixels_mp,
         (kind == "ptz") if camera.ptz is None else camera.ptz,
         kind,
-        _sealed(camera.stream_source, site_id, camera.number),
+        sealed_stream(camera.stream_source, site_id, camera.number),
     )
 
 
@@ -293,10 +293,16 @@ def _about(site_id: str, number: int) -> str:
     return f"camera:{site_id}:{number}"
 
 
-def _sealed(url: str, site_id: str, number: int) -> bytes:
+def check_stream(url: str) -> None:
+    """Raises `SourceRefusedError` for an address outside the configured camera networks and schemes."""
+    check_source(url, _config())
+
+
+def sealed_stream(url: str, site_id: str, number: int) -> bytes:
+    """A stream address for the store; refused outside the configured networks and schemes."""
     if not url:
         return b""
-    check_source(url, _config())
+    check_stream(url)
     return seal(url, key=settings.MADANG_KEYS.blob_key, about=_about(site_id, number))
 
 
@@ -309,7 +315,7 @@ def stream_source(camera: Camera) -> str:
 def set_stream(tx: Session, actor: Actor, camera_id: str, url: str, now: datetime) -> None:
     """Gives a camera its stream address; refused outside the configured networks and schemes."""
     camera = camera_for(actor, camera_id, Right.MANAGE_CAMERAS)
-    camera.stream_sealed = _sealed(url, camera.site_id, camera.number)
+    camera.stream_sealed = sealed_stream(url, camera.site_id, camera.number)
     camera.save(update_fields=["stream_sealed"])
     _changed(tx, actor, camera, "video.camera.stream_set", now)
 

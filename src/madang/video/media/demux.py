@@ -76,7 +76,7 @@ def read_camera(source: Source, sink: Sink, stop: threading.Event, limits: Limit
 
 
 def _read(source: Source, sink: Sink, stop: threading.Event, limits: Limits) -> None:
-    if source.scheme == "file":
+    if source.scheme == "file" or urlsplit(source.url).path.endswith(".mp4"):
         _play_loop(source, sink, stop, limits)
         return
     with _open(source, limits) as container:
@@ -89,7 +89,7 @@ def _read(source: Source, sink: Sink, stop: threading.Event, limits: Limits) -> 
 
 
 def _play_loop(source: Source, sink: Sink, stop: threading.Event, limits: Limits) -> None:
-    """A film played for ever at its own pace: for tests, where configuration allows files."""
+    """A film played for ever at its own pace: a camera that serves MP4, or a file where configuration allows it."""
     repacker: _Repacker | None = None
     started = time.monotonic()
     shown = Fraction(0)
