@@ -17,7 +17,6 @@ from types import FrameType
 import click
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from madang.cli import demo_state as state_of
@@ -115,11 +114,7 @@ def _take_in(state: Path, files: Path, demo: Demo) -> int:
         run = take_in(kind, path, demo.city.code, "simulated")
         if run.state != "done":
             raise click.ClickException(f"{path.name} was {run.state}: {run.reason_en or run.reason_ko}")
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as bar:
-        task = bar.add_task("카메라 방향·영상 연결 · views and streams", total=None)
-        cameras = state_of.give_streams(
-            demo.city, demo.ports, files, now, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    cameras = state_of.give_streams(demo.city, demo.ports, now)
     connections.close_all()
     return cameras
 
@@ -166,7 +161,7 @@ def _free_ports(core: int) -> Ports:
     taken = {core}
 
     def choose(wanted: int) -> int:
-        port = wanted if core == Ports.core and wanted not in taken and _is_free(wanted) else _any_port(taken)
+        port = wanted if core == Ports().core and wanted not in taken and _is_free(wanted) else _any_port(taken)
         taken.add(port)
         return port
 
@@ -216,8 +211,8 @@ class Programs:
         for name, process in reversed(self.running.items()):
             if process.poll() is None:
                 process.terminate()
-            if name == "police112":
-                _wait(process, 5.0)  # it reconciles its ledger with the platform before it goes
+            if name in ("police112", "serve"):
+                _wait(process, 5.0)  # the room reconciles its ledger with the platform, the platform leaves its broker
         deadline_s = time.monotonic() + _END_S
         for process in self.running.values():
             _wait(process, max(0.1, deadline_s - time.monotonic()))

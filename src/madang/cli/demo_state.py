@@ -6,19 +6,15 @@ import json
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from madang.kernel.errors import PermanentError, UnavailableError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from madang.identity.rights import Actor
-    from madang.video.models import Camera
 
 AGENCY = "gimhae-police"
 AGENCY_KEY = "gimhae-police-1"
@@ -28,9 +24,9 @@ _FILES = {
     "basemap": ("basemap*.geojson", "basemap*.json"),
     "addresses": ("addresses*.csv",),
     "cctv": ("cctv*.csv", "cctv*.json"),
+    "survey": ("cameras_survey*.json", "survey*.csv"),
 }
 """What is imported, in this order, and the names such files go by."""
-_SURVEY = "cameras_survey.json"
 
 ACCOUNTS = (
     ("operator", "김관제", "operator", "관제요원 Operator"),
@@ -237,49 +233,22 @@ def police_public_key(settings: Path) -> str:
     return Path(done.stdout.strip()).read_text(encoding="utf-8")
 
 
-def give_streams(city: City, ports: Ports, directory: Path, now: datetime, progress: Callable[[int, int], None]) -> int:
-    """Gives every camera its view from the survey, if there is one, and a stream of the farm; returns how many."""
+def give_streams(city: City, ports: Ports, now: datetime) -> int:
+    """Gives every camera of the city a stream of the camera farm; returns how many there are."""
     from madang.cli.house import actor_at_the_keyboard
     from madang.journal import civic
-    from madang.video.commands.survey import put_survey
+    from madang.video.commands.survey import SurveyRow, put_survey
     from madang.video.models import Camera
 
-    actor, survey = actor_at_the_keyboard(city.code), _survey(directory)
     cameras = Camera.objects.filter(authority_id=city.code, active=True).order_by("site__source_key", "number")
-    keys = list(cameras.values_list("site__source_key", "number"))
-    for start in range(0, len(keys), _PER_TRANSACTION):
-        part = enumerate(keys[start : start + _PER_TRANSACTION], start)
-        rows = [_view_of(key, number, survey.get((key, number), {}), at, ports) for at, (key, number) in part]
+    rows = [
+        SurveyRow(source_key=key, number=number, stream_url=f"http://127.0.0.1:{ports.cameras}/cam/{index}.ts")
+        for index, (key, number) in enumerate(cameras.values_list("site__source_key", "number"))
+    ]
+    for start in range(0, len(rows), _PER_TRANSACTION):
         with civic.transaction() as tx:
-            put_survey(tx, actor, city.code, rows, now)
-        progress(min(start + _PER_TRANSACTION, len(keys)), len(keys))
-    return len(keys)
+            put_survey(tx, actor_at_the_keyboard(city.code), city.code, rows[start : start + _PER_TRANSACTION], now)
+    return len(rows)
 
 
 _PER_TRANSACTION = 2_000
-Survey = dict[tuple[str, int], dict[str, Any]]  # Any: JSON members
-
-
-def _view_of(key: str, number: int, seen: dict[str, Any], at: int, ports: Ports) -> SurveyRow:  # Any: JSON members
-    from madang.video.commands.survey import SurveyRow
-
-    return SurveyRow(
-        source_key=key,
-        number=number,
-        azimuth_deg=seen.get("azimuth_deg"),
-        hfov_deg=seen.get("hfov_deg"),
-        range_m=seen.get("range_m"),
-        height_m=seen.get("height_m"),
-        ptz=seen.get("ptz"),
-        surveyed_on=date.fromisoformat(seen["surveyed_on"]) if seen else None,
-        stream_url=f"http://127.0.0.1:{ports.cameras}/cam/{seen.get('stream', at)}.ts",
-    )
-
-
-def _survey(directory: Path) -> Survey:
-    """Surveyed views by the importer's key of the site and the camera's number; empty where there is no survey."""
-    path = directory / _SURVEY
-    if not path.is_file():
-        return {}
-    cameras = json.loads(path.read_text(encoding="utf-8"))["cameras"]
-    return {(f"{seen['agency_code']}:{seen['site_number']}", int(seen["camera"])): seen for seen in cameras}

@@ -61,6 +61,7 @@ def take_in(kind: str, file: Path, authority: str, mode: str) -> ImportRun:
 
         actor = actor_at_the_keyboard(authority)
         result: ImportRun = connector.run(file, authority, actor, progress, mode=Mode(mode))
+        bar.update(task, completed=result.progress, total=result.progress or None)
     return result
 
 

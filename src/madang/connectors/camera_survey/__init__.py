@@ -1,1 +1,1 @@
-"""Where cameras look, as measured on the street: azimuth, field of view and reach of each camera of a site."""
+"""Surveyed views and stream addresses of cameras, as a table or JSON, into the cameras already imported."""

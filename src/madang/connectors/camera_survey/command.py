@@ -1,40 +1,35 @@
-"""Imports a camera survey: from then on a camera's view is a sector and not a disc."""
+"""Imports a camera survey (CSV, or JSON with a `cameras` list) into the cameras of a city."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from madang.connectors.camera_survey.parse import View, read
+import orjson
+
+from madang.connectors.camera_survey.parse import BAD_STREAM, NO_CAMERA, REQUIRED, member_of, read_row
 from madang.journal import civic
 from madang.kernel.clock import Clock, system_clock
-from madang.kernel.errors import MadangError
 from madang.kernel.mode import Mode
-from madang.places import imports
-from madang.places.domain import Fault, Issue, Level
-from madang.video.commands import set_stream, survey_camera
-from madang.video.models import Camera
+from madang.places import imports, tabular
+from madang.places.domain import FileRefusedError, Issue
+from madang.video.commands.sites import check_stream
+from madang.video.commands.survey import SurveyRow, put_survey
+from madang.video.sources import SourceRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from madang.identity.rights import Actor
-    from madang.journal.session import Session
     from madang.places.models import ImportRun
 
 KIND = "survey"
-CHUNK = 200
-
-NO_CAMERA = Fault(
-    "no_camera",
-    Level.ERROR,
-    "그런 카메라가 없습니다: {value}. CCTV 파일을 먼저 가져오십시오.",
-    "There is no such camera: {value}. Import the CCTV file first.",
-)
-STREAM_REFUSED = Fault(
-    "stream_refused", Level.WARNING, "영상 주소를 쓸 수 없습니다. {why}", "The stream's address cannot be used: {why}"
-)
+EXPECTED = "a camera survey (개방자치단체코드, 관리번호, 카메라번호, then 방위각, 화각, 유효거리, 측량일자, 영상주소 …)"
+EXPECTED_KO = "카메라 측량 파일(개방자치단체코드·관리번호·카메라번호·방위각·영상주소 등)"
+MAX_JSON = 100_000_000
+Line = tuple[int, "Mapping[str, object]"]
 
 
 def run(
@@ -47,63 +42,87 @@ def run(
     mode: Mode = Mode.LIVE,
     clock: Clock = system_clock,
 ) -> ImportRun:
-    """Imports `path` into a city; a later survey of a camera replaces the earlier one."""
+    """Imports `path`; what a row does not tell is left as it is, and importing again changes nothing."""
 
     def work(log: imports.ImportLog) -> None:
-        rows = read(path, imports.config().max_json_bytes)
-        cameras = _cameras(authority)
-        log.expect(len(cameras))
-        surveyed = 0
-        while chunk := list(islice(rows, CHUNK)):
-            with civic.transaction() as tx:
-                issues = [issue for row in chunk if (issue := _take(tx, log, actor, row, cameras)) is not None]
-                log.chunk(tx, len(chunk), issues)
-            surveyed += len(chunk) - sum(issue.level is Level.ERROR for issue in issues)
-            log.told()
-        log.run.total = log.run.progress
-        done = log.run.progress
-        log.finish({"rows": done, "surveyed": surveyed, "not_imported": done - surveyed}, {})
+        _import(log, path, authority, actor, clock)
 
     return imports.perform(KIND, path, authority, actor, work, progress, run_id=run_id, mode=mode, clock=clock)
 
 
-def _cameras(authority: str) -> dict[tuple[str, int], str]:
-    """The cameras by their site's key (with and without the agency's code) and number; a number two sites share is
-    left out of the short form."""
-    found: dict[tuple[str, int], str] = {}
-    short: dict[tuple[str, int], str] = {}
-    rows = Camera.objects.filter(authority_id=authority).values_list("site__source_key", "number", "pk")
-    for key, number, camera_id in rows:
-        found[key, number] = camera_id
-        plain = (key.partition(":")[2], number)
-        short[plain] = "" if plain in short else camera_id
-    return {plain: camera_id for plain, camera_id in short.items() if camera_id} | found
+def _import(log: imports.ImportLog, path: Path, authority: str, actor: Actor, clock: Clock) -> None:
+    lines, done, missing = _lines(path), 0, 0
+    log.expect(imports.count_lines(path))
+    while chunk := list(islice(lines, imports.config().chunk_rows)):
+        issues: list[Issue] = []
+        rows = list(_rows(chunk, issues))
+        with civic.transaction() as tx:
+            unknown = put_survey(tx, actor, authority, [row for _, row in rows], clock())
+            issues += _nowhere(rows, unknown)
+            log.chunk(tx, len(chunk), issues)
+        log.told()
+        done, missing = done + len(rows) - len(unknown), missing + len(unknown)
+    log.run.total = log.run.progress
+    log.finish({"rows": log.run.progress, "cameras": done, "not_found": missing}, {})
 
 
-def _take(
-    tx: Session, log: imports.ImportLog, actor: Actor, row: View | Issue, cameras: dict[tuple[str, int], str]
-) -> Issue | None:
-    if isinstance(row, Issue):
+def _rows(chunk: list[Line], issues: list[Issue]) -> Iterator[tuple[int, SurveyRow]]:
+    for number, values in chunk:
+        row, found = read_row(number, values)
+        issues += found
+        if row is not None:
+            yield number, _with_usable_stream(number, row, issues)
+
+
+def _with_usable_stream(number: int, row: SurveyRow, issues: list[Issue]) -> SurveyRow:
+    """One refused address must not stop the file; the address itself, which may hold a password, is not repeated."""
+    if row.stream_url is None:
         return row
-    key = f"{row.agency_code}:{row.site_number}" if row.agency_code else row.site_number
-    camera_id = cameras.get((key, row.camera))
-    if camera_id is None:
-        return NO_CAMERA.at(row.row_number, "site_number", f"{key} {row.camera}")
-    now = log.clock()
-    survey_camera(
-        tx,
-        actor,
-        camera_id,
-        azimuth_deg=row.azimuth_deg,
-        surveyed_on=row.surveyed_on,
-        now=now,
-        hfov_deg=row.hfov_deg or None,
-        range_m=row.range_m or None,
-    )
-    if not row.stream_url:
-        return None
     try:
-        set_stream(tx, actor, camera_id, row.stream_url, now)
-    except MadangError as refused:
-        return STREAM_REFUSED.at(row.row_number, "stream_url", why=refused.ko or refused.detail)
-    return None
+        check_stream(row.stream_url)
+    except SourceRefusedError as error:
+        issues.append(BAD_STREAM.at(number, "stream_url", error.detail))
+        return replace(row, stream_url=None)
+    return row
+
+
+def _nowhere(rows: list[tuple[int, SurveyRow]], unknown: list[SurveyRow]) -> Iterator[Issue]:
+    missing = {id(row) for row in unknown}
+    for number, row in rows:
+        if id(row) in missing:
+            yield NO_CAMERA.at(number, value=f"{row.source_key} #{row.number}")
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    head = tabular.first_bytes(path)
+    tabular.refuse_foreign(head, EXPECTED, EXPECTED_KO)
+    return _json(path) if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") else _table(path, head)
+
+
+def _json(path: Path) -> Iterator[Line]:
+    if path.stat().st_size > MAX_JSON:
+        raise _refused(f"a JSON file of {path.stat().st_size:,} bytes; at most {MAX_JSON:,} are taken")
+    try:
+        cameras = orjson.loads(path.read_bytes().removeprefix(b"\xef\xbb\xbf")).get("cameras")
+    except orjson.JSONDecodeError as error:
+        raise _refused(f"JSON that cannot be read ({error})") from None
+    if not isinstance(cameras, list):
+        raise _refused("JSON without a list named cameras")
+    return ((number, camera if isinstance(camera, dict) else {}) for number, camera in enumerate(cameras, 1))
+
+
+def _table(path: Path, head: bytes) -> Iterator[Line]:
+    table = tabular.find_table(path, head, lambda header: sum(member_of(title) is not None for title in header))
+    names = [member_of(title) for title in table.header] if table is not None else []
+    if table is None or not set(names) >= REQUIRED:
+        raise _refused(
+            f"a file beginning: {', '.join(table.header[:8]) if table else head[:60].decode('utf-8', 'replace')}"
+        )
+    return (
+        (row.number, {name: value for name, value in zip(names, row.values, strict=False) if name})
+        for row in table.rows()
+    )
+
+
+def _refused(found: str) -> FileRefusedError:
+    return FileRefusedError(expected=EXPECTED, found=found, ko=f"{EXPECTED_KO}이 아닙니다: {found}")

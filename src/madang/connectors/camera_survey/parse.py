@@ -1,147 +1,107 @@
-"""From a survey table (CSV) or list (JSON) to surveyed views. Pure but for reading the file."""
+"""Reads a camera survey: one row a camera, by agency code, site number and the camera's number at the site. Pure."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
 
-import orjson
+from madang.places.domain import Fault, Issue, Level
+from madang.video.commands.survey import SurveyRow
 
-from madang.places import tabular
-from madang.places.domain import Fault, FileRefusedError, Issue, Level
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-EXPECTED = "a camera survey (관리번호, 카메라번호, 방위각, 측정일; optionally 화각, 유효거리, 영상주소)"
-EXPECTED_KO = "카메라 방위 조사 파일(관리번호, 카메라번호, 방위각, 측정일)"
 TITLES = {
     "개방자치단체코드": "agency_code",
+    "제공기관코드": "agency_code",
     "관리번호": "site_number",
     "카메라번호": "camera",
-    "카메라": "camera",
     "방위각": "azimuth_deg",
     "화각": "hfov_deg",
     "유효거리": "range_m",
-    "측정일": "surveyed_on",
-    "조사일": "surveyed_on",
+    "높이": "height_m",
+    "회전": "ptz",
+    "측량일자": "surveyed_on",
     "영상주소": "stream_url",
 }
-NAMES = frozenset(TITLES.values())
-REQUIRED = ("site_number", "camera", "azimuth_deg", "surveyed_on")
+"""Korean titles and the member each stands for; the English member names are titles too."""
+MEMBERS = frozenset(TITLES.values())
+REQUIRED = frozenset({"agency_code", "site_number", "camera"})
+_LIMITS = {"azimuth_deg": (-360.0, 360.0), "hfov_deg": (1.0, 360.0), "range_m": (1.0, 5000.0), "height_m": (0.0, 200.0)}
+_YES, _NO = frozenset({"true", "1", "y", "yes", "예", "o"}), frozenset({"false", "0", "n", "no", "아니오", "x"})
 
+BAD_ROW = Fault("bad_row", Level.ERROR, "행을 읽을 수 없습니다.", "The row cannot be read.")
 BAD_VALUE = Fault(
-    "bad_value",
-    Level.ERROR,
-    "{column} 값을 쓸 수 없습니다: {value}. 가져오지 않았습니다.",
-    "{column} cannot be used: {value}; not imported.",
+    "bad_value", Level.ERROR, "{column} 값을 쓸 수 없습니다: {value}", "The value of {column} cannot be used: {value}"
 )
-UNREADABLE = Fault("unreadable", Level.ERROR, "행을 읽을 수 없습니다.", "The row cannot be read.")
+NO_CAMERA = Fault(
+    "no_camera", Level.ERROR, "이 도시에 없는 카메라입니다: {value}", "There is no such camera in this city: {value}"
+)
+BAD_STREAM = Fault(
+    "bad_stream", Level.ERROR, "영상주소를 쓸 수 없습니다: {value}", "The stream address is refused: {value}"
+)
+NO_DATE = Fault(
+    "no_date", Level.WARNING, "측량일자가 없어 방위각을 쓰지 않았습니다.", "Without its date the azimuth was not used."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One camera's surveyed view. Zero field of view or reach means that nobody measured it."""
-
-    row_number: int
-    agency_code: str
-    site_number: str
-    camera: int
-    azimuth_deg: float
-    hfov_deg: float
-    range_m: float
-    surveyed_on: date
-    stream_url: str
+def member_of(title: str) -> str | None:
+    """The member a column title stands for."""
+    name = title.replace(" ", "").casefold()
+    return TITLES.get(name) or (name if name in MEMBERS else None)
 
 
-def read(path: Path, max_bytes: int) -> Iterator[View | Issue]:
-    """The views of a file and the issues of its rows; raises `FileRefusedError` for anything else."""
-    head = tabular.first_bytes(path)
-    tabular.refuse_foreign(head, EXPECTED, EXPECTED_KO)
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-        rows = _json_rows(path, max_bytes)
-    else:
-        rows = _csv_rows(path, head)
-    return (_view(number, row) for number, row in rows)
-
-
-def _json_rows(path: Path, max_bytes: int) -> Iterator[tuple[int, dict[str, str] | None]]:
-    if path.stat().st_size > max_bytes:
-        raise _refusal(f"more than {max_bytes} bytes of JSON")
-    try:
-        document: Any = orjson.loads(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))  # Any: JSON from outside
-    except orjson.JSONDecodeError as error:
-        raise _refusal(f"broken JSON: {error}") from None
-    items = document.get("cameras") if isinstance(document, dict) else document
-    if not isinstance(items, list) or not any(
-        isinstance(item, dict) and set(REQUIRED) <= item.keys() for item in items
-    ):
-        raise _refusal("JSON without a list of surveyed cameras")
-    return ((number, _texts(item)) for number, item in enumerate(items, start=1))
-
-
-def _texts(item: Any) -> dict[str, str] | None:  # Any: JSON from outside
-    if not isinstance(item, dict):
-        return None
-    return {name: tabular.clean(str(item[name])) for name in NAMES & item.keys() if item[name] is not None}
-
-
-def _csv_rows(path: Path, head: bytes) -> Iterator[tuple[int, dict[str, str] | None]]:
-    table = tabular.find_table(path, head, lambda header: len(_columns(header)))
-    columns = _columns(table.header) if table is not None else {}
-    if table is None or not columns.keys() >= set(REQUIRED):
-        raise _refusal("a table with other columns" if table is not None else "no table")
-    width = max(columns.values()) + 1
-    return (
-        (row.number, {name: row.values[at] for name, at in columns.items()} if len(row.values) >= width else None)
-        for row in table.rows()
+def read_row(number: int, values: Mapping[str, object]) -> tuple[SurveyRow | None, list[Issue]]:
+    """One row: what it says, and what is wrong with it. None where the camera cannot even be named."""
+    issues: list[Issue] = []
+    text = {name: str(value).strip() for name, value in values.items() if value is not None}
+    camera = _number(number, "camera", text, issues)
+    if not text.get("agency_code") or not text.get("site_number") or camera is None or camera < 1:
+        return None, issues or [BAD_ROW.at(number, value=", ".join(text.values()))]
+    figures = {name: _number(number, name, text, issues) for name in _LIMITS}
+    day = _day(number, text.get("surveyed_on", ""), issues)
+    if figures["azimuth_deg"] is not None and day is None and not issues:
+        issues.append(NO_DATE.at(number, "surveyed_on"))
+    row = SurveyRow(
+        source_key=f"{text['agency_code']}:{text['site_number']}",
+        number=int(camera),
+        surveyed_on=day,
+        ptz=_flag(number, text.get("ptz", ""), issues),
+        stream_url=text.get("stream_url") or None,
+        azimuth_deg=figures["azimuth_deg"],
+        hfov_deg=figures["hfov_deg"],
+        range_m=figures["range_m"],
+        height_m=figures["height_m"],
     )
+    return row, issues
 
 
-def _columns(header: Sequence[str]) -> dict[str, int]:
-    plain = [title.replace(" ", "").partition("(")[0] for title in header]
-    return {TITLES.get(title, title): at for at, title in enumerate(plain) if TITLES.get(title, title) in NAMES}
-
-
-def _refusal(found: str) -> FileRefusedError:
-    return FileRefusedError(expected=EXPECTED, found=found, ko=f"{EXPECTED_KO}이 아닙니다.")
-
-
-def _view(number: int, row: dict[str, str] | None) -> View | Issue:
-    if row is None:
-        return UNREADABLE.at(number)
-    numbers: dict[str, float] = {}
-    for name, least, most in (("camera", 1, 999), ("azimuth_deg", 0, 360), ("hfov_deg", 0, 360), ("range_m", 0, 5_000)):
-        text = row.get(name, "")
-        value = _number(text) if text or name in REQUIRED else 0.0
-        if value is None or not least <= value <= most:
-            return BAD_VALUE.at(number, name, text)
-        numbers[name] = value
-    try:
-        surveyed_on = date.fromisoformat(row.get("surveyed_on", ""))
-    except ValueError:
-        return BAD_VALUE.at(number, "surveyed_on", row.get("surveyed_on", ""))
-    if not row.get("site_number"):
-        return BAD_VALUE.at(number, "site_number", "")
-    return View(
-        number,
-        row.get("agency_code", ""),
-        row["site_number"],
-        int(numbers["camera"]),
-        numbers["azimuth_deg"] % 360,
-        numbers["hfov_deg"],
-        numbers["range_m"],
-        surveyed_on,
-        row.get("stream_url", ""),
-    )
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
+def _number(row: int, name: str, text: Mapping[str, str], issues: list[Issue]) -> float | None:
+    value = text.get(name, "")
+    if not value:
         return None
-    return value if math.isfinite(value) else None
+    try:
+        number = float(value.replace(",", ""))
+    except ValueError:
+        number = float("nan")
+    low, high = _LIMITS.get(name, (1.0, 1000.0))
+    if low <= number <= high:
+        return number
+    issues.append(BAD_VALUE.at(row, name, value))
+    return None
+
+
+def _day(row: int, value: str, issues: list[Issue]) -> date | None:
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        issues.append(BAD_VALUE.at(row, "surveyed_on", value))
+        return None
+
+
+def _flag(row: int, value: str, issues: list[Issue]) -> bool | None:
+    if not value:
+        return None
+    if value.casefold() in _YES | _NO:
+        return value.casefold() in _YES
+    issues.append(BAD_VALUE.at(row, "ptz", value))
+    return None
