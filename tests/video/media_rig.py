@@ -302,7 +302,14 @@ def transport_stream(path: Path) -> bytes:
 
 @contextmanager
 def http_camera(
-    body: bytes, *, seconds: float = 4.0, repeat: bool = True, hold: bool = False, status: int = 200, location: str = ""
+    body: bytes,
+    *,
+    seconds: float = 4.0,
+    repeat: bool = True,
+    hold: bool = False,
+    status: int = 200,
+    location: str = "",
+    name: str = "1.ts",
 ) -> Iterator[str]:
     """A camera that sends `body` over about `seconds`, again and again, or once and then nothing (`hold`)."""
     stopping = threading.Event()
@@ -337,7 +344,7 @@ def http_camera(
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/cam/1.ts"
+        yield f"http://127.0.0.1:{server.server_address[1]}/cam/{name}"
     finally:
         stopping.set()
         server.shutdown()

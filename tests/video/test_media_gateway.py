@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +48,24 @@ def test_a_lease_shows_pictures_that_decode_and_every_view_is_reported() -> None
                 assert stopped.view == it.core.started[0][0]
                 assert stopped.bytes > sum(map(len, viewer.data[:10]))
                 assert ("cam", "ok", "") in it.core.health
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.data
+def test_a_real_film_served_over_http_plays_as_a_camera() -> None:
+    shared = Path(os.environ.get("MADANG_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    path = shared / "09_video" / "vtest_h264.mp4"
+    if not path.exists():
+        pytest.skip("no shared data; set MADANG_SHARED_DATA to the folder that holds 09_video/vtest_h264.mp4")
+
+    async def scenario() -> None:
+        with http_camera(path.read_bytes(), seconds=0.2, repeat=False, name="street.mp4") as url:
+            async with rig({"cam": url}, stall_s=6.0) as it:
+                viewer = await it.view("cam")
+                await viewer.hear(15, within_s=15)
+                assert (viewer.ready["codec"], viewer.ready["width"]) == ("avc1.64001f", 768)
+                assert decoded_frames(viewer.init, viewer.data) >= 13
 
     asyncio.run(scenario())
 
