@@ -8,6 +8,7 @@ import http.server
 import itertools
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -163,7 +164,7 @@ class PoliceSystem:
 class Mailbox:
     """The agency's endpoint: keeps what it was sent, answers what `answer` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.answer: Callable[[], tuple[int, dict[str, str]]] = lambda: (202, {})
         mailbox = self
@@ -184,9 +185,11 @@ class Mailbox:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/112/inbox"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}/112/inbox"
 
     def messages(self, kind: str = "") -> list[Json]:
         """What came, in order, of one kind or of all."""

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from madang.identity.models import Agency, AgencyKey, Authority
 from madang.journal import civic
+from madang.linkages.police112 import links
 from madang.linkages.police112.models import LinkState
 from madang.response.models import Incident
 from madang.video.models import VideoGrant
@@ -504,6 +505,21 @@ def test_silence_raises_an_incident_everybody_sees_and_hearing_again_ends_it(
     down.refresh_from_db()
     assert down.state == "CLOSED"
     assert LinkState.objects.get().state == "up"
+
+
+def test_nobody_counts_as_silent_for_the_time_the_platform_itself_was_away(
+    platform: Platform, police: PoliceSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat = police.message("Heartbeat", {}, call="heartbeat")
+    del beat["seq"]
+    police.post("/messages", beat)
+    monkeypatch.setattr(links, "LISTENING_SINCE", platform.services.clock() + timedelta(seconds=20))
+    platform.services.offset = timedelta(seconds=40)
+    platform.settle()
+    assert not Incident.objects.exists()
+    platform.services.offset = timedelta(seconds=52)
+    platform.settle()
+    assert Incident.objects.get().class_code == "linkage_down"
 
 
 def test_a_longer_view_is_asked_for_and_answered(platform: Platform, police: PoliceSystem, mailbox: Mailbox) -> None:

@@ -42,12 +42,12 @@ def word_of(message: Envelope) -> Word:
 
 def _reason(body: Json) -> str:
     words = [body.get("reason"), body.get("text")]
-    return " · ".join(str(word) for word in words if isinstance(word, str) and word.strip())[:500]
+    return _clean(" · ".join(word for word in words if isinstance(word, str) and word.strip()), 500)
 
 
 def _result(body: Json) -> dict[str, Any]:  # Any: JSON values
     outcome = body.get("outcome")
-    return {"outcome": str(outcome)[:64] if isinstance(outcome, str) and outcome.strip() else "other"}
+    return {"outcome": _clean(outcome, 64) if isinstance(outcome, str) and outcome.strip() else "other"}
 
 
 class _Reader:
@@ -78,7 +78,7 @@ class _Reader:
         if not isinstance(said, Mapping):
             return {}
         limits = {"phone": 32, "name": 100}
-        return {name: str(said[name])[:limit] for name, limit in limits.items() if isinstance(said.get(name), str)}
+        return {name: _clean(said[name], limit) for name, limit in limits.items() if isinstance(said.get(name), str)}
 
     def _note(self, field: str, why: str) -> None:
         self._doubts[field] = why
@@ -91,7 +91,7 @@ class _Reader:
             self._note(name, "not_text")
             return None
         self._note(name, "cut" if len(value) > limit else "")
-        return value.replace("\x00", "")[:limit]
+        return _clean(value, limit)
 
     def _code(self) -> int | None:
         value = self._body.get("code")
@@ -148,7 +148,7 @@ class _Reader:
     def _address(self, place: Json) -> str:
         value = place.get("address")
         self._note("place.address", "not_text" if value is not None and not isinstance(value, str) else "")
-        return value.replace("\x00", "")[:500] if isinstance(value, str) else ""
+        return _clean(value, 500) if isinstance(value, str) else ""
 
     def _officer(self) -> dict[str, str] | None:
         value = self._body.get("officer")
@@ -159,7 +159,7 @@ class _Reader:
             return None
         self._note("officer", "")
         limits = {"id": 64, "name": 100, "unit": 100}
-        return {name: value[name][:limit] for name, limit in limits.items() if isinstance(value.get(name), str)}
+        return {name: _clean(value[name], limit) for name, limit in limits.items() if isinstance(value.get(name), str)}
 
     def _instant(self, name: str) -> str | None:
         value = self._body.get(name)
@@ -172,6 +172,11 @@ class _Reader:
             return None
         self._note(name, "")
         return instant
+
+
+def _clean(text: str, limit: int) -> str:
+    """At most `limit` characters, without NUL, which PostgreSQL cannot keep."""
+    return text.replace("\x00", "")[:limit]
 
 
 def _number(value: object) -> float | None:
