@@ -17,6 +17,7 @@ from madang.connectors.boundaries_geojson import command, parse
 from madang.identity.rights import Actor, ActorKind, Role
 from madang.kernel.geometry import Point
 from madang.places.boundaries import district_of
+from madang.places.config import PlacesConfig
 from madang.places.domain import FileRefusedError
 from madang.places.geocode import candidates
 from madang.places.models import BaseFeature, Boundary, ImportIssue
@@ -31,7 +32,7 @@ DATA = Path(os.environ.get("MADANG_SHARED_DATA", str(Path(__file__).resolve().pa
 
 @pytest.fixture(autouse=True)
 def _state(settings: Settings, tmp_path: Path) -> None:
-    settings.BASE_DIR = tmp_path / "state"
+    settings.MADANG_PLACES = PlacesConfig(reports_dir=str(tmp_path / "reports"))
 
 
 @pytest.fixture

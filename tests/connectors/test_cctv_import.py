@@ -31,7 +31,7 @@ DATA = Path(os.environ.get("MADANG_SHARED_DATA", str(Path(__file__).resolve().pa
 
 @pytest.fixture(autouse=True)
 def _reports(settings: Settings, tmp_path: Path) -> None:
-    settings.BASE_DIR = tmp_path / "state"
+    settings.MADANG_PLACES = PlacesConfig(reports_dir=str(tmp_path / "reports"))
 
 
 @pytest.fixture
@@ -103,7 +103,9 @@ def test_the_report_names_each_bad_row_on_screen_and_in_files(
 def test_more_issues_than_the_screen_keeps_are_all_in_the_file(
     tmp_path: Path, authority: Authority, officer: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "config", lambda: PlacesConfig(issues_kept=3, chunk_rows=4))
+    monkeypatch.setattr(
+        imports, "config", lambda: PlacesConfig(issues_kept=3, chunk_rows=4, reports_dir=str(tmp_path / "reports"))
+    )
     path = file_of(tmp_path, rows_of(), *["망가진 행"] * 10)
     run = command.run(path, authority.code, officer)
     assert ImportIssue.objects.filter(run=run).count() == 3
@@ -177,7 +179,7 @@ def test_a_second_import_waits_for_the_first_and_a_dead_one_is_given_up(
 def test_a_run_killed_between_chunks_is_repaired_by_the_next(
     tmp_path: Path, authority: Authority, officer: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "config", lambda: PlacesConfig(chunk_rows=10))
+    monkeypatch.setattr(imports, "config", lambda: PlacesConfig(chunk_rows=10, reports_dir=str(tmp_path / "reports")))
     path = file_of(tmp_path, *[rows_of(관리번호=str(n), 소재지도로명주소=f"가온로 {n}") for n in range(1, 36)])
 
     class KilledError(BaseException):

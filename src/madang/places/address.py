@@ -51,9 +51,9 @@ _ROAD_NAME = (
     r"(?P<street>[가-힣0-9A-Za-z·.]*?[가-힣A-Za-z0-9](?:대로|로|길)"
     r"(?:\s?\d+(?:번)?[가-하]?길)?(?:\s?\d+(?:번)?길)?)"
 )
-_ROAD = re.compile(rf"(?:^|\s){_ROAD_NAME}\s?(?:지하\s?)?{_NUMBER}(?!\s?번?[가-하]?길|\s?가(?:\s|$)|[층호])")
+_ROAD = re.compile(rf"(?:^|\s){_ROAD_NAME}(?P<hill>)\s?(?:지하\s?)?{_NUMBER}(?!\s?번?[가-하]?길|\s?가(?:\s|$)|[층호])")
 _LOT = re.compile(rf"(?:^|\s)(?P<street>[가-힣][가-힣0-9]*?(?:동|리|읍|면|가))\s?(?P<hill>산)?\s?{_NUMBER}(?![층호])")
-_STREET_ONLY = re.compile(rf"(?:^|\s){_ROAD_NAME}(?=\s|$)")
+_STREET_ONLY = re.compile(rf"(?:^|\s){_ROAD_NAME}(?P<hill>)(?P<main>)(?P<sub>)(?=\s|$)")
 
 _PROVINCE = re.compile(
     "(?:서울|부산|대구|인천|광주|대전|울산|세종)(?:특별자치시|특별시|광역시|시)?"
@@ -99,21 +99,16 @@ def read(text: str) -> Address | None:
 
 
 def _address(plain: str, match: re.Match[str], kind: Kind) -> Address:
-    parts = match.groupdict()
-    street = parts["street"].replace(" ", "")
+    street, hill, main, sub = match.group("street", "hill", "main", "sub")
+    if " " in street:
+        street = street.replace(" ", "")
     words = plain[: match.start()].split()
     if match.end() < len(plain):
         after = plain[match.end() :].split()
         words += [word for word in after if word[-1] in "동리" and not word[0].isdigit()][:1]
     areas = [word for word in words if word != street and _is_area(word)]
-    return Address(
-        kind,
-        tuple(areas if len(areas) < 2 else dict.fromkeys(areas)),
-        street,
-        int(parts.get("main") or 0),
-        int(parts.get("sub") or 0),
-        parts.get("hill") is not None,
-    )
+    unique = tuple(areas) if len(areas) < 2 else tuple(dict.fromkeys(areas))
+    return Address(kind, unique, street, int(main or 0), int(sub or 0), bool(hill))
 
 
 def areas_in(text: str) -> tuple[str, ...]:
