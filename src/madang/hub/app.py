@@ -63,6 +63,9 @@ log = logging.getLogger("madang.hub")
 PREFIX = b"/ngsi-ld/v1/"
 DOOR = b"/ingest/v1/batch"
 _SLICE_S = 0.004
+_PAGES = 256
+_PAGE_BYTES = 65_536
+"""Pages kept ready until the tenant's next commit: at most this many, each at most so large."""
 _LINK_SAFE = "%&=;,:/?@!$'()*+~[]|"
 
 _VIEW_PARAMETERS = frozenset({"attrs", "pick", "omit", "lang", "options", "format"})
@@ -118,6 +121,7 @@ class HubApp:
         self._authenticate = authenticate
         self._gate = Gate(owned_types, open_tenant if open_mode else None)
         self._door = Door(hub)
+        self._pages: dict[tuple[Access, bytes, bytes], tuple[int, Response]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -133,15 +137,15 @@ class HubApp:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-        segments = split_path(raw_path, PREFIX)
-        if segments is None and raw_path.rstrip(b"/") != DOOR:
+        found = split_path(raw_path, PREFIX)
+        if found is None and raw_path.rstrip(b"/") != DOOR:
             raise ResourceNotFoundError("There is no such resource", where=scope["path"][:200])
-        request = Request(scope, receive, list(segments or ()))
+        request = Request(scope, receive, found[0] if found is not None else ())
         access = await self._access(scope, request)
-        if segments is None:
+        if found is None:
             response = await self._door.post(request, access)
         else:
-            response = await self._handler(request)(self, request, access)
+            response = await _handler(request, found[1])(self, request, access)
         if (tenant := request.headers.get(b"ngsild-tenant")) is not None:
             response.headers.append((b"ngsild-tenant", tenant))
         return response
@@ -153,23 +157,8 @@ class HubApp:
         client = scope.get("client")
         if client is not None and not is_loopback(client[0]):
             return self._gate.access(None, header)
-        writing = request.method != "GET" and request.segments[-1:] != ["query"]
+        writing = request.method != "GET" and request.segments[-1:] != ("query",)
         return self._gate.open_access(header, lambda tenant: bool(self.hub.store.types(tenant)), writing)
-
-    def _handler(self, request: Request) -> Handler:
-        segments = request.segments
-        shape = (segments[0], *("*" for _ in segments[1:2]), *segments[2:3], *("*" for _ in segments[3:]))
-        if segments[0] == "entityOperations":
-            shape = tuple(segments)
-        methods = _ROUTES.get(shape)
-        if methods is None:
-            raise ResourceNotFoundError("There is no such resource", where="/".join(segments)[:200])
-        handler = methods.get(request.method)
-        if handler is None:
-            raise MethodRefusedError(
-                f"{request.method} is not known here; {', '.join(methods)} are", allow=", ".join(methods)
-            )
-        return handler
 
     # Reading.
 
@@ -193,7 +182,22 @@ class HubApp:
     async def query(self, request: Request, access: Access) -> Response:
         """Query Entities (clauses 5.7.2, 6.4.3.2)."""
         media = accepted(request.headers.get(b"accept", b"*/*"))
-        names = await request_context(request, self.hub.contexts)
+        stamp = self.hub.store.stamp(access.tenant)
+        key = (access, request.query_string, media)
+        if b"link" in request.headers:
+            names = await request_context(request, self.hub.contexts)
+            return await self._queried(request, access, names, media)
+        known = self._pages.get(key)
+        if known is not None and known[0] == stamp:
+            return known[1].again()
+        response = await self._queried(request, access, CORE_CONTEXT, media)
+        if len(response.body) <= _PAGE_BYTES:
+            if len(self._pages) >= _PAGES:
+                self._pages.pop(next(iter(self._pages)))
+            self._pages[key] = (stamp, response.again())
+        return response
+
+    async def _queried(self, request: Request, access: Access, names: Context, media: bytes) -> Response:
         limits = (self._config.default_limit, self._config.max_limit)
         if names is CORE_CONTEXT:
             query, view = _core_query(request.query_string, *limits)
@@ -527,7 +531,11 @@ def _core_query(query_string: bytes, default_limit: int, max_limit: int) -> tupl
 
 
 def _entity_bytes(stored: Stored, view: View, names: Context, media: bytes) -> bytes:
-    body = stored.body if names.is_core and view == _PLAIN else orjson.dumps(render(stored, view, names))
+    body = (
+        stored.body
+        if names.is_core and (view is _PLAIN or view == _PLAIN)
+        else orjson.dumps(render(stored, view, names))
+    )
     return body if media == JSON else _with_context(body, names)
 
 
@@ -631,6 +639,18 @@ def _batch_response(result: BatchResult, refused: list[ItemRefusal]) -> Response
     if result.created:
         return Response(201, [(b"content-type", JSON)], orjson.dumps(list(dict.fromkeys(result.created))))
     return Response(204, [])
+
+
+def _handler(request: Request, route: tuple[str, ...]) -> Handler:
+    methods = _ROUTES.get(route)
+    if methods is None:
+        raise ResourceNotFoundError("There is no such resource", where="/".join(request.segments)[:200])
+    handler = methods.get(request.method)
+    if handler is None:
+        raise MethodRefusedError(
+            f"{request.method} is not known here; {', '.join(methods)} are", allow=", ".join(methods)
+        )
+    return handler
 
 
 _ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {

@@ -32,7 +32,7 @@ Json = Any  # Any: JSON as it came
 class Context:
     """One @context, ready to translate names. `source` is what is said back to the client."""
 
-    __slots__ = ("_back", "_bases", "_prefixes", "_terms", "_there", "is_core", "source")
+    __slots__ = ("_back", "_bases", "_prefixes", "_terms", "is_core", "known", "source")
 
     def __init__(self, source: Json, terms: Mapping[str, str], prefixes: Mapping[str, str]) -> None:
         self.source = source
@@ -40,7 +40,7 @@ class Context:
         self._bases = {**prefixes, **PREFIXES}
         self._prefixes = sorted(((base, name) for name, base in self._bases.items()), key=lambda p: (len(p[1]), p[1]))
         self.is_core = not self._terms
-        self._there: dict[str, str] = {}
+        self.known: dict[str, str] = {}
         self._back: dict[str, str] = {}
         for term in sorted(self._terms, key=lambda name: (len(name), name)):
             name = canonical_iri(self._terms[term])
@@ -49,12 +49,12 @@ class Context:
 
     def canonical(self, term: str) -> str:
         """The canonical name of a client's term, compact IRI or IRI; raises `BadRequestDataError`."""
-        known = self._there.get(term)
+        known = self.known.get(term)
         if known is not None:
             return known
         name = canonical_iri(self.expand(check_name(term)))
-        if len(self._there) < _MAX_CACHED:
-            self._there[term] = name
+        if len(self.known) < _MAX_CACHED:
+            self.known[term] = name
         return name
 
     def expand(self, term: str) -> str:

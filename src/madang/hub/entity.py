@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntFlag
+from functools import lru_cache
 from typing import Any
 
 from madang.hub.context import Context
@@ -141,19 +142,23 @@ def instant(value: Json, where: str) -> str:
     """A DateTime (clause 4.6.3) as UTC text ending in Z; raises `BadRequestDataError`."""
     if isinstance(value, dict) and value.get("@type") == "DateTime":
         value = value.get("@value")
-    if isinstance(value, str) and len(value) <= 40 and "T" in value:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            pass
-        else:
-            if value.endswith("Z"):
-                return value
-            if moment.tzinfo is not None:
-                return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, str) and _is_instant(value):
+        if value.endswith("Z"):
+            return value
+        return datetime.fromisoformat(value).astimezone(UTC).isoformat().replace("+00:00", "Z")
     raise BadRequestDataError(
         f"{where} is {str(value)[:60]!r}, not a DateTime", where=where, hint="e.g. 2026-11-22T09:00:00Z"
     )
+
+
+@lru_cache(maxsize=4096)
+def _is_instant(text: str) -> bool:
+    if len(text) > 40 or "T" not in text:
+        return False
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 class _Reader:
@@ -173,9 +178,9 @@ class _Reader:
         entity_id, scope = "", None
         types: tuple[str, ...] = ()
         attributes: dict[str, Attribute] = {}
-        canonical = self._names.canonical
+        canonical, known = self._names.canonical, self._names.known
         for key, value in raw.items():
-            name = canonical(key) if key[:1] != "@" else key
+            name = known.get(key) or (canonical(key) if key[:1] != "@" else key)
             if name in ("id", "@id"):
                 entity_id = check_id(value)
             elif name in ("type", "@type"):
@@ -197,6 +202,9 @@ class _Reader:
         return tuple(dict.fromkeys(self._names.canonical(one) for one in listed))
 
     def attribute(self, name: str, raw: Json) -> Attribute:
+        if type(raw) is dict and raw.keys() <= _PLAIN and raw.get("type") == "Property" and _is_plain(raw):
+            self.shapes[name] = self.shapes.get(name, 0) | 1
+            return raw
         if type(raw) is list and self._several(raw):
             return self._instances(name, raw)
         if name[:1] == "@":
@@ -447,6 +455,20 @@ def _is_geometry(value: Json) -> bool:
 
 def _language(said: Json) -> bool:
     return isinstance(said, str) or (isinstance(said, list) and all(isinstance(one, str) for one in said))
+
+
+_PLAIN = frozenset({"type", "value", "unitCode", "observedAt"})
+
+
+def _is_plain(raw: dict[str, Json]) -> bool:
+    """Whether a Property is already in kept form: most are, and then nothing is copied (halves reading, measured)."""
+    value = raw.get("value")
+    if value.__class__ not in _SCALARS or value == NULL:
+        return False
+    observed, unit = raw.get("observedAt", ""), raw.get("unitCode", "x")
+    if observed.__class__ is not str or unit.__class__ is not str or not unit or unit == NULL:
+        return False
+    return not observed or (observed[-1] == "Z" and _is_instant(observed))
 
 
 def _dataset(value: Json, name: str) -> str:

@@ -47,6 +47,10 @@ class Response:
         self.headers = headers
         self.body = body
 
+    def again(self) -> Response:
+        """The same answer with headers of its own."""
+        return Response(self.status, [*self.headers], self.body)
+
     async def send(self, send: Send) -> None:
         """Sends it, with its length."""
         length = str(len(self.body)).encode()
@@ -73,7 +77,7 @@ class Request:
 
     __slots__ = ("_parameters", "_receive", "headers", "method", "query_string", "segments")
 
-    def __init__(self, scope: Scope, receive: Receive, segments: list[str]) -> None:
+    def __init__(self, scope: Scope, receive: Receive, segments: tuple[str, ...]) -> None:
         self.method: str = scope["method"]
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.query_string: bytes = scope["query_string"]
@@ -126,15 +130,21 @@ def read_parameters(query_string: bytes) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def split_path(raw_path: bytes, prefix: bytes) -> tuple[str, ...] | None:
-    """The decoded segments after a prefix, or None where the path lies elsewhere."""
+def split_path(raw_path: bytes, prefix: bytes) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The decoded segments after a prefix and the route they take, or None where the path lies elsewhere.
+
+    In a route, `*` stands for an entity's id and an attribute's name.
+    """
     if not raw_path.startswith(prefix):
         return None
     try:
         parts = raw_path[len(prefix) :].strip(b"/").split(b"/")
-        return tuple(unquote_to_bytes(part).decode() for part in parts)
+        segments = tuple(unquote_to_bytes(part).decode() for part in parts)
     except UnicodeDecodeError:
         raise InvalidRequestError("The path is not UTF-8", where="path") from None
+    if segments[0] == "entities":
+        return segments, ("entities", *("*" for _ in segments[1:2]), *segments[2:3], *("*" for _ in segments[3:]))
+    return segments, segments
 
 
 @lru_cache(maxsize=256)

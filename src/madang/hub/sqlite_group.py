@@ -14,6 +14,8 @@ from madang.hub.changes import Effect, Mutation, Op, Outcome, Stored
 from madang.hub.entity import MAX_GEOMETRIES, Json
 from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.geo import box_of
+from madang.hub.query import Query
+from madang.hub.sql import Select
 from madang.hub.sqlite_schema import CHANGE_BITS
 from madang.journal.apsw_session import ApswSession
 
@@ -74,6 +76,10 @@ class TenantCatalog:
     kinds: dict[str, int] = field(default_factory=dict)
     shapes: dict[str, int] = field(default_factory=dict)
     position: int = 0
+    stamp: int = 0
+    """The number of the last commit that changed the tenant, never used twice while the store is open."""
+    selects: dict[tuple[int, tuple[str, ...] | None], tuple[Query, Select | None]] = field(default_factory=dict)
+    """Compiled queries; dropped when a new type or shape of attribute could change them."""
 
 
 class GroupStore(Protocol):
@@ -168,6 +174,7 @@ class Group:
 
     def _note_shape(self, catalog: TenantCatalog, name: str, shape: int) -> None:
         catalog.shapes[name] = shape
+        catalog.selects.clear()
         sql = "INSERT INTO attribute VALUES (?, ?, ?) ON CONFLICT (tenant, name) DO UPDATE SET shape = excluded.shape"
         self._run(sql, (catalog.tenant, name, shape))
 
@@ -177,6 +184,7 @@ class Group:
             sql = "INSERT INTO kind (tenant, name) VALUES (?, ?) RETURNING id"
             kind = int(self.session.execute(sql, (catalog.tenant, name))[0][0])
             catalog.kinds[name] = kind
+            catalog.selects.clear()
         return kind
 
     def heard(self, tenant: str, source: str, readings: int) -> None:
@@ -281,6 +289,10 @@ class Group:
         row = self._run(sql, (number, self._rejects_kept)).fetchone()
         if row is not None:
             self._run("DELETE FROM reject WHERE tenant = ? AND seq <= ?", (number, row[0]))
+
+    def catalogs(self) -> set[str]:
+        """The tenants the group changed."""
+        return {tenant for tenant, _ in self._slots}
 
     def committed(self) -> Iterator[tuple[tuple[str, str], Stored]]:
         """What the group changed, for the cache."""

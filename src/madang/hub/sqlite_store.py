@@ -41,7 +41,8 @@ T = TypeVar("T")
 _SLICE_S = 0.004
 _INLINE_S = 0.002
 _STEPS = 2_000
-_PROBE_LIMIT = 2_000
+_PROBE_LIMIT = 500
+_SELECTS = 512
 _READERS = 2
 _LOAD = f"SELECT {COLUMNS} FROM entity e WHERE e.tenant = ? AND e.id = ?"  # noqa: S608 -- constants
 
@@ -99,6 +100,7 @@ class SqliteStore:
         self._path, self._config, self._clock, self._vfs = path, config, clock, vfs
         self._catalogs: dict[str, TenantCatalog] = {}
         self._keys = 0
+        self._stamps = 0
         self._last_ms = 0
         self._cache: dict[tuple[str, str], Stored] = {}
         self._cached_bytes = 0
@@ -145,9 +147,13 @@ class SqliteStore:
         """A tenant written to for the first time; inside a transaction."""
         number = max((one.tenant for one in self._catalogs.values()), default=0) + 1
         self.writer.execute("INSERT INTO tenant (id, code) VALUES (?, ?)", (number, tenant))
-        catalog = TenantCatalog(number, tenant, self._config.indexed_attributes)
+        catalog = TenantCatalog(number, tenant, self._config.indexed_attributes, stamp=self._next_stamp())
         self._catalogs[tenant] = catalog
         return catalog
+
+    def _next_stamp(self) -> int:
+        self._stamps += 1
+        return self._stamps
 
     def next_key(self) -> int:
         """The key of a new entity."""
@@ -162,7 +168,7 @@ class SqliteStore:
         """Reads what is kept in memory; again after a rollback."""
         run = ApswSession(self.writer).execute
         self._catalogs = {
-            code: TenantCatalog(number, code, self._config.indexed_attributes)
+            code: TenantCatalog(number, code, self._config.indexed_attributes, stamp=self._next_stamp())
             for number, code in run("SELECT id, code FROM tenant")
         }
         by_number = {one.tenant: one for one in self._catalogs.values()}
@@ -237,6 +243,8 @@ class SqliteStore:
         self._learn()
 
     def _publish(self, group: Group) -> None:
+        for tenant in group.catalogs():
+            self._catalogs[tenant].stamp = self._next_stamp()
         for key, row in group.committed():
             if row.body:
                 self._keep(key, row)
@@ -266,6 +274,10 @@ class SqliteStore:
             self._keep(key, stored)
         return stored
 
+    def stamp(self, tenant: str) -> int:
+        catalog = self._catalogs.get(tenant)
+        return catalog.stamp if catalog is not None else -1
+
     def types(self, tenant: str) -> Collection[str]:
         catalog = self._catalogs.get(tenant)
         return catalog.kinds.keys() if catalog is not None else ()
@@ -277,14 +289,27 @@ class SqliteStore:
         empty = Page((), (), False, 0 if query.count else None)
         if catalog is None:
             return empty
-        allowed = None if types is None else [catalog.kinds[name] for name in types if name in catalog.kinds]
-        select = build(query, catalog, allowed)
+        select = self._select(query, catalog, None if types is None else tuple(types))
         if select is None:
             return empty
         if not query.count:
             with contextlib.suppress(apsw.InterruptError), self._briefly():
                 return _run(self._inline, select, query, bodies_only)
         return await self._in_thread(lambda reader: _run(reader, select, query, bodies_only))
+
+    @staticmethod
+    def _select(query: Query, catalog: TenantCatalog, types: tuple[str, ...] | None) -> Select | None:
+        """The compiled query; kept, because clients ask the same again and compiling costs as much as finding 20."""
+        key = (id(query), types)
+        known = catalog.selects.get(key)
+        if known is not None and known[0] is query:
+            return known[1]
+        allowed = None if types is None else [catalog.kinds[name] for name in types if name in catalog.kinds]
+        select = build(query, catalog, allowed)
+        if len(catalog.selects) >= _SELECTS:
+            catalog.selects.clear()
+        catalog.selects[key] = (query, select)
+        return select
 
     @contextlib.contextmanager
     def _briefly(self) -> Iterator[None]:

@@ -119,6 +119,10 @@ class Store(Protocol):
         """The entities a query selects, of `types` only where given."""
         ...
 
+    def stamp(self, tenant: str) -> int:
+        """A number that is another after every commit that changed the tenant."""
+        ...
+
     def types(self, tenant: str) -> Collection[str]:
         """Every type the tenant has ever had."""
         ...

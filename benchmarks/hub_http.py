@@ -1,0 +1,116 @@
+"""The hub over HTTP beside plain ASGI handlers in the same run: `python -m benchmarks.hub_http [quick]`.
+
+Server and load generator are processes of their own. Short runs alternate between the two servers, so that a slow spell
+of the machine meets both; figures are medians. The CPU time of each server is printed beside its throughput.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from benchmarks.result import Result
+
+ROOT = Path(__file__).parents[1]
+SEEDED = 10_000
+INDEXED = "pm25"
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Server:
+    """A server under test."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    created: int = 0
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    cpu_us: dict[str, list[float]] = field(default_factory=dict)
+
+    def cpu_s(self) -> float:
+        """CPU seconds the server has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def run(self, kind: str, seconds: float) -> None:
+        """One short run of one kind of load."""
+        first = SEEDED if kind == "retrieve" else self.created
+        before = self.cpu_s()
+        command = [sys.executable, "-m", "benchmarks.hub_load", str(self.port), kind, str(seconds), str(first)]
+        said = orjson.loads(
+            subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT, timeout=seconds + 20).stdout
+        )
+        if said["bad"]:
+            raise RuntimeError(f"{said['bad']} answers of {kind} were not 2xx")
+        if kind.startswith("create"):
+            self.created += int(said["requests"])
+        self.rates.setdefault(kind, []).append(said["requests"] / said["seconds"])
+        self.cpu_us.setdefault(kind, []).append((self.cpu_s() - before) / said["requests"] * 1e6)
+
+
+@contextmanager
+def serving(which: str, folder: Path) -> Iterator[Server]:
+    """A server on a fresh store."""
+    command = [sys.executable, "-m", "benchmarks.hub_server", which, str(folder / f"{which}.sqlite3"), INDEXED]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        try:
+            yield Server(process, int(process.stdout.readline()))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+
+
+def _seed(server: Server) -> None:
+    """The entities that retrievals and queries find."""
+    while server.created < SEEDED:
+        server.run("create-location", 1.0)
+    server.rates.clear()
+    server.cpu_us.clear()
+
+
+_KINDS = (
+    ("retrieve", "hub retrieve", 0.6),
+    ("query", "hub query of 20 by type and attribute", 0.3),
+    ("create", "hub create, durable", 0.45),
+    ("create-location", "hub create with location, durable", 0.45),
+)
+
+
+def run(quick: bool) -> list[Result]:
+    """Medians of alternating short runs."""
+    rounds, seconds = (3, 1.0) if quick else (7, 2.0)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving("hub", Path(folder)) as hub,
+        serving("bare", Path(folder)) as bare,
+    ):
+        for server in (hub, bare):
+            _seed(server)
+        for kind, _, _ in _KINDS:
+            for _ in range(rounds):
+                for server in (bare, hub):
+                    server.run(kind, seconds)
+        return [_result(kind, name, goal, hub, bare) for kind, name, goal in _KINDS]
+
+
+def _result(kind: str, name: str, goal: float, hub: Server, bare: Server) -> Result:
+    ours, limit = statistics.median(hub.rates[kind]), statistics.median(bare.rates[kind])
+    cpu = f"{statistics.median(hub.cpu_us[kind]):.0f}/{statistics.median(bare.cpu_us[kind]):.0f} µs"
+    return Result(f"{name} (CPU {cpu})", ours, limit, ours / limit, goal, "req/s")
+
+
+if __name__ == "__main__":
+    for result in run(quick="quick" in sys.argv[1:]):
+        figures = f"{result.ours:,.0f} / {result.limit:,.0f} {result.unit}"
+        print(f"{result.name}: {figures}, ratio {result.ratio:.2f}, goal {result.goal}")

@@ -1,0 +1,174 @@
+"""Servers for `hub_http`: the hub, and the plain ASGI handlers it is held against. Run as a subprocess.
+
+`python -m benchmarks.hub_server hub|bare STORE [indexed attribute]` prints its port and serves until killed.
+
+The bare handlers do what must be done and nothing else: create decodes, checks the fields that NGSI-LD requires and
+writes the same rows to the same tables with the same durability in the same kind of groups; retrieve and query return
+bytes that lie ready. No routing, rights, tenants, parameters, contexts, media types, history of updates or errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+import orjson
+import uvicorn
+
+from madang.hub.app import HubApp
+from madang.hub.config import HubConfig
+from madang.hub.hub import Hub
+from madang.hub.sqlite_schema import CHANGE_BITS, ensure_indexes, migrate
+from madang.identity.rights import Actor, ActorKind, Role, TypeRight
+
+App = Callable[[Any, Any, Any], Awaitable[None]]  # Any: ASGI
+TOKEN = b"Bearer benchmark"
+ACTOR = Actor(
+    "token:benchmark",
+    ActorKind.TOKEN,
+    "benchmark",
+    {"bench": frozenset({Role.API_CLIENT})},
+    types=(TypeRight("*", read=True, write=True),),
+)
+
+
+async def authenticate(headers: Iterable[tuple[bytes, bytes]]) -> Actor | None:
+    """A token looked up in memory."""
+    return ACTOR if dict(headers).get(b"authorization") == TOKEN else None
+
+
+class Bare:
+    """The limit: see the module's docstring."""
+
+    def __init__(self, path: Path, indexed: tuple[str, ...]) -> None:
+        self._db = apsw.Connection(str(path))
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4000", "cache_size=-64000"):
+            self._db.execute(f"PRAGMA {pragma}")
+        migrate(self._db, str(path))
+        ensure_indexes(self._db, indexed)
+        self._db.execute("INSERT OR IGNORE INTO tenant VALUES (1, 'bench')")
+        self._db.execute("INSERT OR IGNORE INTO kind VALUES (1, 1, 'AirQualityObserved')")
+        self._key = int(str(self._db.execute("SELECT coalesce(max(key), 0) FROM entity").fetchall()[0][0]))
+        self._commit = ThreadPoolExecutor(1)
+        self._waiting: list[tuple[dict[str, Any], bytes, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._bodies: dict[bytes, bytes] = {}
+        self._page = b"[]"
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path: bytes = scope["raw_path"]
+        if scope["method"] == "POST":
+            message = await receive()
+            body = message["body"]
+            while message.get("more_body"):
+                message = await receive()
+                body += message["body"]
+            await self._create(body, send)
+        elif path == b"/ngsi-ld/v1/entities":
+            await _answer(send, 200, self._page)
+        else:
+            await _answer(send, 200, self._bodies[path[21:]])
+
+    async def _create(self, body: bytes, send: Any) -> None:
+        entity = msgspec.json.decode(body)
+        if not _valid(entity):
+            await _answer(send, 400, b"")
+            return
+        kept = orjson.dumps(entity)
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((entity, kept, done))
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write())
+        await done
+        self._bodies[entity["id"].encode()] = kept
+        if len(self._bodies) == 20:
+            self._page = b"[" + b",".join(self._bodies.values()) + b"]"
+        await _answer(send, 201, b"")
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            self._insert(group)
+            await loop.run_in_executor(self._commit, self._db.execute, "COMMIT")
+            for _, _, done in group:
+                done.set_result(None)
+        self._writing = None
+
+    def _insert(self, group: list[tuple[dict[str, Any], bytes, asyncio.Future[None]]]) -> None:
+        entities, kinds, places, changes = [], [], [], []
+        for entity, kept, _ in group:
+            self._key += 1
+            key = self._key
+            spots = 1 if "location" in entity else 0
+            text = kept.decode()
+            entities.append((key, 1, entity["id"], entity["type"], 1, 1, 1, None, spots, None, kept, text))
+            kinds.append((1, key))
+            changes.append((1 << CHANGE_BITS | key, key, 1, 1, "bench", kept))
+            if spots:
+                lon, lat = entity["location"]["value"]["coordinates"]
+                places.append((key * 16, lon, lon, lat, lat, key, "location", lon, lat, None))
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?))", entities)
+        self._db.executemany("INSERT INTO entity_kind VALUES (?, ?)", kinds)
+        self._db.executemany("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)", changes)
+        if places:
+            self._db.executemany("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
+
+
+_VALUES = {"Property": "value", "Relationship": "object", "GeoProperty": "value"}
+
+
+def _valid(entity: Any) -> bool:
+    if not isinstance(entity, dict) or ":" not in entity.get("id", "") or not entity.get("type"):
+        return False
+    return all(
+        name in ("id", "type")
+        or (isinstance(value, dict) and value.get(_VALUES.get(value.get("type", ""), "")) is not None)
+        for name, value in entity.items()
+    )
+
+
+async def _answer(send: Any, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def serve(app: App) -> None:
+    """Serves on a free port of this machine and prints it."""
+    listening = socket.socket()
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listening.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, loop="uvloop", http="httptools", ws="none", lifespan="off", access_log=False, log_level="warning"
+    )
+    print(listening.getsockname()[1], flush=True)
+    await uvicorn.Server(config).serve(sockets=[listening])
+
+
+async def main(which: str, path: Path, indexed: tuple[str, ...]) -> None:
+    """Opens the store and serves."""
+    if which == "bare":
+        await serve(Bare(path, indexed))
+        return
+    hub = await Hub.open(HubConfig(store=str(path), indexed_attributes=indexed))
+    try:
+        await serve(HubApp(hub, authenticate))
+    finally:
+        await hub.close()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(main(sys.argv[1], Path(sys.argv[2]), tuple(sys.argv[3:])))
