@@ -20,7 +20,7 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 WIDTH, HEIGHT = 1366, 768
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

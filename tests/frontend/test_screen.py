@@ -14,10 +14,10 @@ from tests.frontend.conftest import log_in
 from tests.frontend.mock_city import Row, instant
 from tests.frontend.mock_server import MockCity, RefusedError
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
-def until(holds: Callable[[], bool], within_s: float = 15.0) -> None:
+def until(holds: Callable[[], bool], within_s: float = 30.0) -> None:
     """Wait until something outside the page holds."""
     deadline = time.monotonic() + within_s
     while not holds():
