@@ -95,6 +95,32 @@ def test_a_request_without_a_lawful_basis_is_denied_and_recorded(
     assert not ProvisionRecord.objects.filter(grant=grant).exists()
 
 
+def test_those_of_an_agency_ask_for_that_agency_only(
+    police: Actor,
+    make_person: MakePerson,
+    case_of: OpenCase,
+    cameras: list[Camera],
+    authority: Authority,
+    now: datetime,
+) -> None:
+    liaison = actor_of_person(make_person(Role.POLICE_LIAISON, agency=Agency.objects.get(code=police.agency)))
+    Agency.objects.create(code="other-police", authority=authority, kind="police", name_ko="다른 경찰")
+    case = case_of()
+    for asker in (police, liaison):
+        for recipient in (Recipient("agency", "other-police"), Recipient("control_room", authority.code)):
+            with civic.transaction() as tx, pytest.raises(ForbiddenError):
+                request_grant(
+                    tx,
+                    asker,
+                    case_id=case.pk,
+                    recipient=recipient,
+                    rights=["live"],
+                    camera_ids=[],
+                    facts=URGENT,
+                    now=now,
+                )
+
+
 def test_the_caller_cannot_claim_facts_only_the_platform_may_state(
     police: Actor, case_of: OpenCase, cameras: list[Camera], now: datetime
 ) -> None:

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from madang.identity.access import require
 from madang.identity.models import Agency
-from madang.identity.rights import Actor, ActorKind, Right, Thing
+from madang.identity.rights import Actor, Right, Thing
 from madang.journal import changes, civic, outbox, timers
 from madang.journal.session import Session
 from madang.kernel.clock import SEOUL, instant_text
@@ -75,26 +75,10 @@ def request_grant(
     ruling = rule_on(tables.current(tx, case.authority_id, now), told)
     scope = scope_of(case, ids)
     fit = [camera for camera in ids if camera in scope.fit]
-    row = VideoGrant(
-        authority_id=case.authority_id,
-        kind=GrantKind.CASE,
-        case=case,
-        state=GrantState.REQUESTED,
-        recipient_kind=recipient.kind,
-        recipient_code=recipient.code,
-        recipient_name=name,
-        agency_kind=agency_kind,
-        rights=sorted(_rights(rights)),
-        basis=case.basis,
-        purpose=case.purpose,
-        facts=dict(told) | {"other_mode_left_out": len(scope.other_mode)},
-        duration_s=ruling.duration_s or 1_800,
-        max_viewers=config().max_viewers_per_grant,
-        requested_by=actor.id,
-        requested_by_name=actor.name,
-        requested_at=now,
-        mode=case.mode,
-    )
+    row = _row(actor, case, recipient, now)
+    row.agency_kind, row.recipient_name, row.rights = agency_kind, name, sorted(_rights(rights))
+    row.facts = dict(told) | {"other_mode_left_out": len(scope.other_mode)}
+    row.duration_s = ruling.duration_s or 1_800
     kept = fit[: ruling.max_cameras or len(fit)]
     asked = _as_domain(row, frozenset(kept) | scope.outside, scope.fit)
     decision = domain.decide_request(
@@ -109,12 +93,30 @@ def request_grant(
     return row
 
 
+def _row(actor: Actor, case: Case, recipient: Recipient, now: datetime) -> VideoGrant:
+    return VideoGrant(
+        authority_id=case.authority_id,
+        kind=GrantKind.CASE,
+        case=case,
+        state=GrantState.REQUESTED,
+        recipient_kind=recipient.kind,
+        recipient_code=recipient.code,
+        basis=case.basis,
+        purpose=case.purpose,
+        max_viewers=config().max_viewers_per_grant,
+        requested_by=actor.id,
+        requested_by_name=actor.name,
+        requested_at=now,
+        mode=case.mode,
+    )
+
+
 def _case_for(actor: Actor, case_id: str, recipient: Recipient) -> Case:
     case = Case.objects.filter(pk=case_id).first()
     if case is None:
         raise NotFoundError(ko="사건을 찾을 수 없습니다.")
     require(actor, Right.REQUEST_GRANT, Thing(case.authority_id, agency=case.agency))
-    if actor.kind is ActorKind.AGENCY and (recipient.kind, recipient.code) != ("agency", actor.agency):
+    if actor.agency and (recipient.kind, recipient.code) != ("agency", actor.agency):
         raise ForbiddenError("an agency asks for itself only", ko="기관은 자신을 위해서만 요청할 수 있습니다.")
     return case
 
