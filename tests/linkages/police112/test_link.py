@@ -240,6 +240,7 @@ WRONG_ENVELOPES: list[tuple[dict[str, Any], int, str, str]] = [  # Any: JSON val
     ({"sent_at": "2026-13-99T09:00:00Z"}, 422, "unusable-message", "/sent_at"),
     ({"body": []}, 422, "unusable-message", "/body"),
     ({"dialogue_id": ""}, 422, "unusable-message", "/dialogue_id"),
+    ({"dialogue_id": "a\x00b"}, 422, "unusable-message", "/dialogue_id"),
 ]
 
 

@@ -213,8 +213,6 @@ def read(body: bytes, config: Police112Config) -> wire.Envelope:
     if message.kind in wire.CALL_KINDS and message.seq is None:
         raise _unusable("`seq` is missing", "/seq")
     _check_instant(message.sent_at)
-    if "\x00" in message.dialogue_id:
-        raise _unusable("a NUL is not taken in dialogue_id", "/dialogue_id")
     if message.kind == "GrantExtendRequest":
         _convert(message.body, wire.ExtendBody, "/body")
     return message

@@ -142,8 +142,7 @@ def _offer_body(grant: VideoGrant, incident: Incident) -> Json:
 def _cameras(grant: VideoGrant) -> list[Json]:
     """The grant's cameras as they stand to the place now, in the order they were granted."""
     order = list(grant.grant_cameras.filter(until_version=None).order_by("rank").values_list("camera_id", flat=True))
-    ranked = {one.id: one for one in video_queries.rank_for_case(grant.case_id or "", limit=200)}
-    return [_camera(ranked[camera_id]) for camera_id in order if camera_id in ranked]
+    return [_camera(one) for one in video_queries.standing_of(grant.case_id or "", order)]
 
 
 def _camera(ranked: RankedCamera) -> Json:
