@@ -5,15 +5,32 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from tests.site.serving import PASSWORD, Installation, accepts, children_of, copied, install, is_alive, serving, until
+from tests.site.serving import (
+    PASSWORD,
+    Installation,
+    accepts,
+    children_of,
+    copied,
+    environment,
+    install,
+    is_alive,
+    serving,
+    until,
+)
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +185,45 @@ def test_a_store_of_a_newer_release_is_refused_and_left_alone(template: Installa
         assert len(line) == 1
         assert "response.9999_later" in line[0]
     assert (home.directory / "civic.sqlite3").read_bytes() == before
+
+
+def test_core_speaks_tls_by_itself_where_a_certificate_is_given(template: Installation, tmp_path: Path) -> None:
+    home = copied(template, tmp_path / "city")
+    authority = self_signed(home.directory)
+    text = home.config.read_text()
+    home.config.write_text(text.replace("[server]", '[server]\ntls_certificate = "tls.pem"\ntls_key = "tls.key"', 1))
+    command = home.command("serve", "--role", "core")
+    url = f"https://localhost:{home.port}"
+    with httpx.Client(verify=ssl.create_default_context(cafile=authority), timeout=60) as client:
+        process = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
+        try:
+            until(lambda: accepts(home.port), 60)
+            page = client.get(f"{url}/office/login/")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+    assert "strict-transport-security" in page.headers
+    assert "Secure" in next(value for value in page.headers.get_list("set-cookie") if value.startswith("csrftoken"))
+
+
+def self_signed(directory: Path) -> Path:
+    """A certificate for localhost that vouches for itself, with its key beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8
+    pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    (directory / "tls.key").write_bytes(pem)
+    (directory / "tls.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return directory / "tls.pem"

@@ -249,16 +249,20 @@ def _derived(config: Config, raw: Mapping[str, Any]) -> dict[str, msgspec.Struct
         "hub": {"store": str(config.state_dir / "hub.sqlite3"), "outward_allow": config.outward.allow},
         "journal": {"checkpoint_file": config.state_dir / "audit-checkpoints.jsonl"},
         "places": {"reports_dir": str(config.state_dir / "reports")},
-        "video": {
-            "core_link_url": f"{config.server.link_scheme}://{config.server.probe_host}:{config.server.port}/internal/media/link"
-        },
+        "video": _media_link(config),
     }
     rooms = dict(config.rooms)
     for name, values in derived.items():
-        if name in rooms:
-            unsaid = {key: value for key, value in values.items() if key not in raw.get(name, {})}
-            rooms[name] = msgspec.structs.replace(rooms[name], **unsaid)
+        unsaid = {key: value for key, value in values.items() if key not in raw.get(name, {})}
+        rooms[name] = msgspec.structs.replace(rooms[name], **unsaid)
     return rooms
+
+
+def _media_link(config: Config) -> dict[str, object]:
+    """How the media gateway on this machine finds core, and whose certificate it believes there."""
+    own = config.server
+    url = f"{own.link_scheme}://{own.probe_host}:{own.port}/internal/media/link"
+    return {"core_link_url": url, "core_link_ca": str(config.base / own.tls_certificate) if own.tls_certificate else ""}
 
 
 def _read(path: Path) -> dict[str, Any]:  # Any: decoded TOML
