@@ -59,7 +59,7 @@ def environment() -> dict[str, str]:
 @contextmanager
 def demo(state: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """`madang demo` without calls, from when it answers until it has ended."""
-    port = free_port()
+    port = port_of(state) if (state / "madang.toml").exists() else free_port()
     log = state.with_suffix(".log")
     command = [sys.executable, "-m", "madang.cli", "demo", "--dir", str(state), "--port", str(port), "--no-police"]
     with running([*command, *options], log) as process:

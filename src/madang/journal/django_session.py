@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from madang.journal.session import Row
+from madang.journal.turns import Turns
 from madang.journal.wakeups import Wakeups
 
 _WRITERS_LOCK = 7_233_204_117
@@ -75,16 +76,24 @@ class DjangoStore:
     def __init__(self, alias: str = "default") -> None:
         self.alias = alias
         self.wakeups = Wakeups()
+        self._turns = Turns()
 
     @contextmanager
     def transaction(self) -> Iterator[DjangoSession]:
         """Opens `atomic()`; an inner one is a savepoint, and only the outer commit wakes."""
-        with transaction.atomic(using=self.alias):
+        with self._turn(), transaction.atomic(using=self.alias):
             session = DjangoSession(connections[self.alias])
             yield session
             if session.woken:
                 names = frozenset(session.woken)
                 transaction.on_commit(lambda: self.wakeups.wake(names), using=self.alias)
+
+    def _turn(self) -> AbstractContextManager[bool]:
+        """This thread's turn to write, where the database takes one writer; an inner transaction has it already."""
+        connection = connections[self.alias]
+        if connection.vendor != "sqlite" or connection.in_atomic_block:
+            return nullcontext(True)
+        return self._turns.turn()
 
     @contextmanager
     def reading(self) -> Iterator[DjangoSession]:

@@ -125,8 +125,9 @@ class CameraIndex:
         return [self.cameras[place].view() for place in near.tolist()]
 
     def views(self, ids: Iterable[str]) -> list[CameraView]:
-        """The cameras of those ids, as ranking sees them."""
-        return [self.cameras[self._places[camera_id]].view() for camera_id in ids]
+        """The cameras of those ids that are known, as ranking sees them."""
+        places = (self._places.get(camera_id) for camera_id in ids)
+        return [self.cameras[place].view() for place in places if place is not None]
 
     def mode_of(self, camera_id: str) -> str:
         """The mode a camera was registered with."""

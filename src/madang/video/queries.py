@@ -50,8 +50,12 @@ def rank_for(
     if purpose is not None:
         found = [camera for camera in found if camera.purpose == purpose]
     now = now or system_clock()
-    night = now.astimezone(SEOUL).hour in NIGHT_HOURS
+    night = _is_night(now)
     return ranking.rank(with_health(found, now), place, radius_m, limit, night=night)
+
+
+def _is_night(now: datetime) -> bool:
+    return now.astimezone(SEOUL).hour in NIGHT_HOURS
 
 
 def _camera_mode(mode: Mode | None) -> str | None:
@@ -67,6 +71,18 @@ def rank_for_case(case_id: str, limit: int) -> list[RankedCamera]:
         return []
     place = Point(case.lon, case.lat)
     return rank_for(case.authority_id, place, case.radius_m, limit, mode=Mode(case.mode))
+
+
+def standing_of(case_id: str, camera_ids: Sequence[str], now: datetime | None = None) -> list[RankedCamera]:
+    """How those cameras stand to a case's place, in the order given; those out of its radius are left out."""
+    case = Case.objects.filter(pk=case_id).first()
+    if case is None or case.lon is None or case.lat is None:
+        return []
+    place, views = Point(case.lon, case.lat), COVERAGE.index(case.authority_id).views(camera_ids)
+    now = now or system_clock()
+    night = _is_night(now)
+    judged = (ranking.judge_camera(view, place, case.radius_m, night=night) for view in with_health(views, now))
+    return [ranked for ranked in judged if ranked.distance_m <= case.radius_m]
 
 
 def nearest(authority: str, point: Point, k: int, mode: Mode | None = None) -> list[RankedCamera]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from madang.video.media.config import MediaConfig
@@ -13,6 +13,9 @@ from madang.video.media.demux import Limits, ReadCamera, read_camera
 from madang.video.media.feed import Ended, Feed, Fragment, Header
 from madang.video.media.protocol import Close
 from madang.video.sources import SourceRefusedError, resolve_source
+
+_CHANCE_S = 3.0
+"""How long a camera opened beforehand stays open at least, seconds."""
 
 ReportHealth = Callable[[str, str, str], None]
 """Tells core (camera, health, reason)."""
@@ -40,6 +43,24 @@ class Cameras:
         if len(self._feeds) >= self._config.max_cameras_open and not self._make_room():
             return Ended(Close.TOO_MANY, "too many cameras are open")
         return self._open(camera, source)
+
+    def warm(self, cameras: Mapping[str, str]) -> None:
+        """Opens cameras (id → source, best first) that may soon be watched, as long as not too many run unwatched.
+
+        In a rush of calls those that stood unwatched longest make room, but not before they had a chance.
+        """
+        idle = sorted((feed for feed in self._feeds.values() if not feed.viewers), key=lambda feed: feed.idle_since)
+        room = self._config.max_idle_cameras - len(idle)
+        for camera, source in cameras.items():
+            if camera in self._feeds:
+                continue
+            if room <= 0:
+                if not idle or time.monotonic() - idle[0].idle_since < _CHANCE_S:
+                    return
+                self._end(idle.pop(0), Ended(Close.DONE, "idle"))
+                room += 1
+            self.feed(camera, source)
+            room -= 1
 
     def _make_room(self) -> bool:
         idle = [feed for feed in self._feeds.values() if not feed.viewers]

@@ -22,6 +22,8 @@ class MediaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     idle_s: float = 60.0
     max_viewers_per_camera: int = 40
     max_cameras_open: int = 200
+    max_idle_cameras: int = 24
+    """How many may be kept open for viewers yet to come."""
     max_connections: int = 2_000
     backlog_bytes: int = 8_000_000
     """How much a viewer may lag before it is moved to the next key frame."""

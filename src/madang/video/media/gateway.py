@@ -166,8 +166,7 @@ class Gateway:
                 view.end(code, revoke.reason)
 
     def _warm(self, cameras: Mapping[str, str]) -> None:
-        for camera, source in cameras.items():
-            self.cameras.feed(camera, source)
+        self.cameras.warm(cameras)
 
     async def _accept(self, socket: ServerConnection) -> None:
         self._connections += 1
