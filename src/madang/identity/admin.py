@@ -20,7 +20,7 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserCreationForm
-from unfold.widgets import UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanWidget
 
 from madang.identity import commands
 from madang.identity.actors import new_secret
@@ -84,7 +84,7 @@ class RoleInline(TabularInline[RoleAssignment, Person]):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:  # Any: as the base
         if db_field.name == "authority":
             cities = cities_with(actor_of(request), Right.MANAGE_ACCOUNTS)
-            kwargs["queryset"] = Authority.objects.filter(code__in=cities)
+            kwargs |= {"queryset": Authority.objects.filter(code__in=cities), "label": "시·군·구 City"}
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def _others(self, request: HttpRequest, obj: Person | None) -> bool:
@@ -110,7 +110,7 @@ class PersonForm(forms.ModelForm[Person]):
     new_password = forms.CharField(
         label="새 비밀번호 New password",
         required=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text="비워 두면 그대로 둡니다. 바꾸면 열려 있는 로그인이 모두 끝납니다.",
     )
 
@@ -314,7 +314,7 @@ class AgencyKeyAdmin(CityScopedAdmin[AgencyKey]):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:  # Any: as the base
         if db_field.name == "agency":
             cities = cities_with(actor_of(request), Right.MANAGE_AGENCIES)
-            kwargs["queryset"] = Agency.objects.filter(authority__in=cities)
+            kwargs |= {"queryset": Agency.objects.filter(authority__in=cities), "label": "기관 Agency"}
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: AgencyKey, form: Any, change: bool) -> None:  # Any: as the base

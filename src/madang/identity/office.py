@@ -292,7 +292,8 @@ class CityScopedAdmin(ModelAdmin[M]):
         """Cities to choose from are those the person may write in."""
         if db_field.related_model is Authority:
             right = self.add_right or self.change_right or self.view_right
-            kwargs["queryset"] = Authority.objects.filter(code__in=cities_with(actor_of(request), right))
+            cities = Authority.objects.filter(code__in=cities_with(actor_of(request), right))
+            kwargs |= {"queryset": cities, "label": "시·군·구 City"}
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: M, form: ModelForm[M], change: bool) -> None:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from madang.console.office.frame import cities, do, show
 from madang.console.office.provisions import basis_name
 from madang.console.projection import person_names
-from madang.identity.office import Page, actor_of, cities_with, said, site
+from madang.identity.office import Page, actor_of, cities_with, site
 from madang.identity.rights import Right
 from madang.journal import civic
 from madang.journal.session import Session
@@ -51,8 +51,11 @@ def one(request: HttpRequest, request_id: str) -> HttpResponse:
     try:
         with civic.transaction() as tx:
             told = video.read_disclosure(tx, actor, row.pk, system_clock())
-    except MadangError as error:
-        messages.error(request, said(error))
+    except MadangError:
+        messages.error(
+            request,
+            "봉인을 열지 못했습니다. 시스템 관리자에게 알리십시오. (the seal does not open with the present key)",
+        )
         told = {}
     begins, ends = (parse_instant(told[name]) if name in told else None for name in ("from_at", "to_at"))
     context = {

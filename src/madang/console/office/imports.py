@@ -15,6 +15,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from madang.connectors.workers import importers
 from madang.console.office.frame import back_to, cities, city_of, show
 from madang.identity.office import Page, actor_of, cities_with, said, site
 from madang.identity.rights import Right
@@ -25,13 +26,19 @@ from madang.places import imports
 from madang.places.models import ImportIssue, ImportRun, RunState
 
 IMPORT = Right.IMPORT_DATA
-KINDS = {
+LABELS = {
     "cctv": "CCTV 표준데이터 (CSV, JSON)",
     "boundaries": "행정구역 경계 (GeoJSON)",
     "basemap": "바탕지도 (GeoJSON)",
     "addresses": "주소 (CSV)",
+    "survey": "카메라 방위·영상 주소 (CSV)",
 }
 UNFINISHED = (RunState.QUEUED, RunState.RUNNING)
+
+
+def kinds() -> dict[str, str]:
+    """The kinds of file some connector takes, with their Korean names."""
+    return {kind: LABELS.get(kind, kind) for kind in importers()}
 
 
 @require_http_methods(["GET", "POST"])
@@ -41,12 +48,14 @@ def runs(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _take(request, city.code)
     found = ImportRun.objects.filter(authority=city).order_by("-queued_at")[:100]
-    return show(request, "imports", "자료 가져오기", city=city, cities=cities(request, IMPORT), runs=found, kinds=KINDS)
+    return show(
+        request, "imports", "자료 가져오기", city=city, cities=cities(request, IMPORT), runs=found, kinds=kinds()
+    )
 
 
 def _take(request: HttpRequest, city: str) -> HttpResponse:
     upload, kind = request.FILES.get("file"), request.POST.get("kind", "")
-    if not isinstance(upload, UploadedFile) or kind not in KINDS:
+    if not isinstance(upload, UploadedFile) or kind not in importers():
         messages.error(request, "종류와 파일을 고르십시오.")
         return back_to("imports", city)
     stored = _store(upload)
@@ -89,7 +98,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     page = Paginator(issues.filter(code=code) if code else issues, 50).get_page(request.GET.get("page"))
     context = {
         "run": found,
-        "kind": KINDS.get(found.kind, found.kind),
+        "kind": LABELS.get(found.kind, found.kind),
         "unfinished": found.state in UNFINISHED,
         "seconds": _seconds(found, system_clock()),
         "by_code": by_code,

@@ -22,6 +22,7 @@ from madang.video.register import month_bounds
 
 LOG, GLASS = Right.REVIEW_ACCESS_LOG, Right.REVIEW_BREAK_GLASS
 SIGNED = "video.access_review.signed"
+KINDS = {"case": "사건", "roster": "일상 관제", "break_glass": "긴급 열람"}
 LOOKED_BACK = 6
 """Months for which a missing sign-off is still pressed for."""
 
@@ -49,7 +50,10 @@ def access_log(request: HttpRequest) -> HttpResponse:
         "cities": cities(request, LOG),
         "month": month,
         "months": months(),
-        "reviews": [(review, people.get(review.reviewer, "")) for review in reviews],
+        "reviews": [
+            (review, people.get(review.reviewer, ""), KINDS.get(review.view.grant.kind, review.view.grant.kind))
+            for review in reviews
+        ],
         "views": views,
         "sampled": bool(reviews) or not views,
         "open": sum(not review.verdict for review in reviews),
