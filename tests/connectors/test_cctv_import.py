@@ -240,6 +240,16 @@ def test_busan_imports_whole_with_its_dirt_reported(name: str, authority: Author
 
 
 @pytest.mark.data
+def test_busan_with_its_boundaries_loses_the_six_false_places_and_no_other(
+    authority: Authority, officer: Actor
+) -> None:
+    boundaries.run(shared("03_admin_boundaries/busan_hjd_2018.geojson"), authority.code, officer)
+    run = command.run(shared("01_cctv_busan/busan_cctv_cp949.csv"), authority.code, officer)
+    assert run.report["issues"]["outside_city"] == 4
+    assert (run.counts["coordinate_faults"], run.counts["unlocated"]) == (6, 6)
+
+
+@pytest.mark.data
 def test_busan_imported_twice_is_busan_once(authority: Authority, officer: Actor) -> None:
     command.run(shared("01_cctv_busan/busan_cctv_cp949.csv"), authority.code, officer)
     again = command.run(shared("01_cctv_busan/busan_cctv_utf8.csv"), authority.code, officer)

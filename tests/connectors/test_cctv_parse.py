@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections import Counter
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from madang.connectors.cctv_standard import values
+from madang.connectors.cctv_standard import faults, values
 from madang.connectors.cctv_standard.parse import Reader, SiteRecord, open_source
-from madang.places.domain import FileRefusedError, Issue
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from madang.places.domain import Fault, FileRefusedError, Issue
 
 OLD = (
     "관리기관명,소재지도로명주소,소재지지번주소,설치목적구분,카메라대수,카메라화소수,촬영방면정보,보관일수,설치년월,"
@@ -357,3 +355,10 @@ def test_no_bytes_do_anything_but_parse_or_be_refused(tmp_path: Path, data: byte
     assert counts["sites"] == len(sites)
     assert counts["not_imported"] == sum(issue.level == "error" or issue.code == "repeated" for issue in issues)
     assert len({site.source_key for site in sites}) == len(sites)
+
+
+def test_the_readme_names_every_fault_with_its_level() -> None:
+    page = (Path(faults.__file__).parent / "README.md").read_text("utf-8")
+    known = {fault.code: fault.level.value for fault in vars(faults).values() if isinstance(fault, Fault)}
+    listed = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", page, re.MULTILINE))
+    assert listed == known

@@ -99,6 +99,12 @@ def test_a_street_without_a_number_is_its_middle(city: str) -> None:
     assert 128.802 < best.lon < 128.81
 
 
+def test_a_number_far_from_every_known_one_still_gives_the_street(city: str) -> None:
+    best = candidates(city, "누리길 900")[0]
+    assert (best.label, best.kind, best.lon) == ("누리길", "street", 128.86)
+    assert best.score < 0.6
+
+
 def test_what_people_call_a_place_is_found(city: str) -> None:
     best = candidates(city, "시청 말고 김해시청 앞")[0]
     assert (best.label, best.kind) == ("김해시청", "name")

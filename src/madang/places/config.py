@@ -16,7 +16,8 @@ class PlacesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Bad rows kept for the screen per run and kind of fault; the report file always has every one."""
     chunk_rows: int = 10_000
     """Rows written in one transaction."""
-    stale_run_s: int = 600
+    stale_run_s: int = 120
     """A run that was not heard of for this long was interrupted, seconds."""
-    outside_tolerance_m: float = 1_000.0
-    """How far outside the city's boundary a site may stand before its coordinate is disbelieved, metres."""
+    outside_tolerance_m: float = 5_000.0
+    """How far outside the city's boundary a site may stand before its coordinate is disbelieved, metres: islets,
+    breakwaters and new land are missing from real boundary files."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from madang.kernel.geometry import Point, distance_m
-from madang.places.address import Address, areas_conflict, areas_in, read, tidy
+from madang.places.address import Address, Kind, areas_conflict, areas_in, read, tidy
 from madang.places.boundaries import index_of
 from madang.places.layers import Layer, revisions
 from madang.places.models import AddressPoint, BaseFeature
@@ -20,7 +20,10 @@ from madang.places.models import AddressPoint, BaseFeature
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from django.db.models import QuerySet
+
 EXACT, SAME_MAIN, NEAR_NUMBER, STREET = 1.0, 0.9, 0.75, 0.6
+STREET_ALONE = 0.5
 NAME, DISTRICT = 0.65, 0.4
 WRONG_DISTRICT = 0.75
 """What a contradicted 시군구 or 읍·면·동 leaves of a score."""
@@ -50,6 +53,10 @@ class _Named:
     point: Point
     kind: str
 
+    def candidate(self, likeness: float) -> Candidate:
+        top = DISTRICT if self.kind == "district" else NAME
+        return Candidate(self.name, self.point.lon, self.point.lat, top * likeness, self.kind)
+
 
 @dataclass(frozen=True, slots=True)
 class _Vocabulary:
@@ -68,6 +75,7 @@ def candidates(authority: str, text: str, limit: int = 5) -> list[Candidate]:
     """At most `limit` places of a city that a text may mean, best first; empty when nothing fits."""
     address = read(text)
     vocabulary = _vocabulary(authority)
+    asked = areas_in(text)
     found: list[Candidate] = []
     if address is not None:
         for street, likeness in _streets(address.street, vocabulary):
@@ -75,21 +83,25 @@ def candidates(authority: str, text: str, limit: int = 5) -> list[Candidate]:
                 replace(candidate, score=candidate.score * likeness**2)
                 for candidate in _on_street(authority, replace(address, street=street))
             )
+    else:
+        for area in (word for word in asked if word in vocabulary.streets):
+            found += _on_street(authority, Address(Kind.LOT, (), area))
     found += _by_name(text, vocabulary)
-    asked = areas_in(text)
     return _best((_in_district(authority, candidate, asked) for candidate in found), limit)
 
 
 def _on_street(authority: str, address: Address) -> Iterator[Candidate]:
     points = AddressPoint.objects.filter(authority_id=authority, street=address.street, kind=address.kind.value)
     if not address.main:
-        yield from _middle(address.street, list(points.values_list("lon", "lat")[:2000]))
+        yield from _middle(address, points, STREET)
         return
     near = list(
         points.filter(main_number__range=(address.main - 40, address.main + 40)).values_list(
             "address", "area", "main_number", "sub_number", "hill", "lon", "lat"
         )[:2000]
     )
+    if not near:
+        yield from _middle(address, points, STREET_ALONE)
     near.sort(key=lambda row: (row[4] != address.hill, abs(row[2] - address.main), abs(row[3] - address.sub)))
     for label, area, main, sub, hill, lon, lat in near[:8]:
         score = _score(address, main, sub) * (1.0 if hill == address.hill else OTHER_LOT)
@@ -105,11 +117,13 @@ def _score(address: Address, main: int, sub: int) -> float:
     return max(0.3, NEAR_NUMBER - abs(main - address.main) / 100)
 
 
-def _middle(street: str, spots: list[tuple[float, float]]) -> Iterator[Candidate]:
+def _middle(address: Address, points: QuerySet[AddressPoint], score: float) -> Iterator[Candidate]:
+    """Somewhere in the middle of a street or 동 whose number was not said, or is nowhere near one that is known."""
+    spots = sorted(points.values_list("lon", "lat")[:2000])
     if spots:
-        spots.sort()
         lon, lat = spots[len(spots) // 2]
-        yield Candidate(street, lon, lat, STREET, "street")
+        kind = "street" if address.kind is Kind.ROAD else "district"
+        yield Candidate(address.street, lon, lat, score if kind == "street" else DISTRICT, kind)
 
 
 def _streets(street: str, vocabulary: _Vocabulary) -> list[tuple[str, float]]:
@@ -124,19 +138,17 @@ def _streets(street: str, vocabulary: _Vocabulary) -> list[tuple[str, float]]:
 
 def _by_name(text: str, vocabulary: _Vocabulary) -> Iterator[Candidate]:
     """Places whose name is in the text ("시청 앞"), or is spelled much like it."""
-    from rapidfuzz import fuzz
+    from rapidfuzz import fuzz, process
 
     plain = _letters(tidy(text).replace(" ", ""))
     if len(plain) < 2:
         return
     for named in vocabulary.names:
-        top = DISTRICT if named.kind == "district" else NAME
         if named.letters in plain:
-            yield Candidate(named.name, named.point.lon, named.point.lat, top, named.kind)
-        else:
-            likeness = fuzz.ratio(named.letters, plain, score_cutoff=ALIKE * 100) / 100
-            if likeness:
-                yield Candidate(named.name, named.point.lon, named.point.lat, top * likeness**2, named.kind)
+            yield named.candidate(1.0)
+    letters = [named.letters for named in vocabulary.names]
+    for _, score, at in process.extract(plain, letters, scorer=fuzz.ratio, limit=3, score_cutoff=ALIKE * 100):
+        yield vocabulary.names[at].candidate((score / 100) ** 2)
 
 
 def _in_district(authority: str, candidate: Candidate, asked: tuple[str, ...]) -> Candidate:
