@@ -81,7 +81,8 @@ def _seed(server: Server) -> None:
 
 _KINDS = (
     ("retrieve", "hub retrieve", 0.6),
-    ("query", "hub query of 20 by type and attribute", 0.3),
+    ("query", "hub query of 20 by type and attribute, each another", 0.3),
+    ("query-again", "hub query of 20 by type and attribute, asked before", 0.3),
     ("create", "hub create, durable", 0.45),
     ("create-location", "hub create with location, durable", 0.45),
 )

@@ -1,8 +1,8 @@
 """A load generator on raw sockets, as a process of its own: `python -m benchmarks.hub_load PORT KIND SECONDS FIRST`.
 
 48 connections, one request under way on each. Prints requests, seconds and answers that were not 2xx as JSON. KIND is
-`create`, `create-location`, `retrieve` or `query`; FIRST numbers the first entity created, and for `retrieve` says how
-many there are.
+`create`, `create-location`, `retrieve`, `query` (never the same one twice) or `query-again`; FIRST numbers the first
+entity created, and for `retrieve` says how many there are.
 """
 
 from __future__ import annotations
@@ -60,14 +60,13 @@ def retrievals(known: int) -> Iterator[bytes]:
         yield chance.choice(ready)
 
 
-def queries() -> Iterator[bytes]:
-    """Queries of 20 entities by type and attribute."""
-    ready = [
-        f"GET /ngsi-ld/v1/entities?type=AirQualityObserved&q=pm25>{low}&limit=20 HTTP/1.1\r\n{HEAD}\r\n".encode()
-        for low in range(100)
-    ]
+def queries(*, again: bool) -> Iterator[bytes]:
+    """Queries of 20 entities by type and attribute: each another, or of a hundred that come again and again."""
+    chance = random.Random(7)
     while True:
-        yield random.choice(ready)
+        low = chance.randrange(100) if again else round(chance.uniform(0, 100), 9)
+        path = f"/ngsi-ld/v1/entities?type=AirQualityObserved&q=pm25>{low}&limit=20"
+        yield f"GET {path} HTTP/1.1\r\n{HEAD}\r\n".encode()
 
 
 class Client(asyncio.Protocol):
@@ -133,7 +132,8 @@ def main(port: int, kind: str, seconds: float, first: int) -> None:
         "create": lambda: creations(first, location=False),
         "create-location": lambda: creations(first, location=True),
         "retrieve": lambda: retrievals(first),
-        "query": queries,
+        "query": lambda: queries(again=False),
+        "query-again": lambda: queries(again=True),
     }[kind]()
     print(orjson.dumps(uvloop.run(load(port, requests, seconds))).decode())
 

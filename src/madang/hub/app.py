@@ -140,7 +140,7 @@ class HubApp:
         found = split_path(raw_path, PREFIX)
         if found is None and raw_path.rstrip(b"/") != DOOR:
             raise ResourceNotFoundError("There is no such resource", where=scope["path"][:200])
-        request = Request(scope, receive, found[0] if found is not None else ())
+        request = Request(scope, receive, found[0] if found is not None else [])
         access = await self._access(scope, request)
         if found is None:
             response = await self._door.post(request, access)
@@ -157,7 +157,7 @@ class HubApp:
         client = scope.get("client")
         if client is not None and not is_loopback(client[0]):
             return self._gate.access(None, header)
-        writing = request.method != "GET" and request.segments[-1:] != ("query",)
+        writing = request.method != "GET" and request.segments[-1:] != ["query"]
         return self._gate.open_access(header, lambda tenant: bool(self.hub.store.types(tenant)), writing)
 
     # Reading.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 import orjson
@@ -77,7 +77,7 @@ class Request:
 
     __slots__ = ("_parameters", "_receive", "headers", "method", "query_string", "segments")
 
-    def __init__(self, scope: Scope, receive: Receive, segments: tuple[str, ...]) -> None:
+    def __init__(self, scope: Scope, receive: Receive, segments: list[str]) -> None:
         self.method: str = scope["method"]
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.query_string: bytes = scope["query_string"]
@@ -129,8 +129,7 @@ def read_parameters(query_string: bytes) -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=4096)
-def split_path(raw_path: bytes, prefix: bytes) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+def split_path(raw_path: bytes, prefix: bytes) -> tuple[list[str], tuple[str, ...]] | None:
     """The decoded segments after a prefix and the route they take, or None where the path lies elsewhere.
 
     In a route, `*` stands for an entity's id and an attribute's name.
@@ -138,13 +137,18 @@ def split_path(raw_path: bytes, prefix: bytes) -> tuple[tuple[str, ...], tuple[s
     if not raw_path.startswith(prefix):
         return None
     try:
-        parts = raw_path[len(prefix) :].strip(b"/").split(b"/")
-        segments = tuple(unquote_to_bytes(part).decode() for part in parts)
+        segments = raw_path[len(prefix) :].decode().rstrip("/").split("/")
+        if b"%" in raw_path:
+            segments = [unquote(part, errors="strict") for part in segments]
     except UnicodeDecodeError:
         raise InvalidRequestError("The path is not UTF-8", where="path") from None
-    if segments[0] == "entities":
-        return segments, ("entities", *("*" for _ in segments[1:2]), *segments[2:3], *("*" for _ in segments[3:]))
-    return segments, segments
+    if segments[0] != "entities":
+        return segments, tuple(segments)
+    length = len(segments)
+    return segments, ("entities", "*", *segments[2:3], *("*" for _ in segments[3:])) if length > 2 else _SHORT[length]
+
+
+_SHORT: tuple[tuple[str, ...], ...] = ((), ("entities",), ("entities", "*"))
 
 
 @lru_cache(maxsize=256)
