@@ -5,7 +5,10 @@ A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; e
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
+import itertools
 import os
 import pkgutil
 import re
@@ -14,6 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
+
+from madang.kernel.errors import MadangError
+from madang.kernel.secret import Secret
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -67,8 +73,6 @@ def role_table() -> str:
 
 def error_table() -> str:
     """Every error the platform answers with, from the classes."""
-    from madang.kernel.errors import MadangError
-
     for module in pkgutil.iter_modules([str(ROOT / "src" / "madang")]):
         if module.name in {"hub", "kernel", "journal", "identity"}:
             for part in pkgutil.iter_modules([str(ROOT / "src" / "madang" / module.name)]):
@@ -80,7 +84,7 @@ def error_table() -> str:
     return "\n".join(rows)
 
 
-def _subclasses(base: type) -> Iterator[type]:
+def _subclasses(base: type[MadangError]) -> Iterator[type[MadangError]]:
     for child in base.__subclasses__():
         yield child
         yield from _subclasses(child)
@@ -88,34 +92,44 @@ def _subclasses(base: type) -> Iterator[type]:
 
 def config_table() -> str:
     """Every section and key of `madang.toml` with its default, from the types that read it."""
-    from madang.site.config import SECTIONS
+    from madang.linkages.police112.config import Police112Config
+    from madang.site.config import section_types
 
+    sections: dict[str, type[msgspec.Struct]] = {**section_types(), "linkages.police112": Police112Config}
     parts = []
-    for name, section in SECTIONS.items():
-        parts.append(f"### `[{name}]`\n\n{(section.__doc__ or '').strip()}\n\n| key | type | default |\n|---|---|---|")
+    for name, section in sections.items():
+        parts.append(f"### `[{name}]`\n\n{inspect.getdoc(section) or ''}\n\n| key | default | meaning |\n|---|---|---|")
+        meanings = _meanings(section)
         for field in msgspec.structs.fields(section):
-            default = field.default if field.default is not msgspec.NODEFAULT else "…"
-            if field.default_factory is not msgspec.NODEFAULT:
-                default = field.default_factory()
-            kind = str(getattr(field.type, "__name__", field.type)).replace("|", "or").replace("typing.", "")
-            shown = re.sub(r"[\w.]*\.(\w+)", r"\1", kind) if "." in kind else kind
-            parts.append(f"| `{field.name}` | {shown} | `{default!r}` |")
+            default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
+            shown = "" if isinstance(default, Secret) else f"`{default!r}`"
+            parts.append(f"| `{field.name}` | {shown.replace('|', chr(92) + '|')} | {meanings.get(field.name, '')} |")
         parts.append("")
     return "\n".join(parts).strip()
 
 
+def _meanings(section: type) -> dict[str, str]:
+    """The text that stands under each field in the source."""
+    body = ast.parse(inspect.getsource(section).lstrip()).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for field, text in itertools.pairwise(body.body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+        ):
+            found[field.target.id] = " ".join(str(text.value.value).split()).replace("|", "\\|")
+    return found
+
+
 def command_table() -> str:
-    """The `madang` commands with their first help line."""
-    import click
+    """The `madang` commands with what each does."""
+    from madang.cli.command import COMMANDS
 
-    from madang.cli import main
-
-    context = click.Context(main)
     rows = ["| command | does |", "|---|---|"]
-    for name in main.list_commands(context):
-        command = main.get_command(context, name)
-        assert command is not None
-        rows.append(f"| `madang {name}` | {command.get_short_help_str(100)} |")
+    rows += [f"| `madang {name}` | {text} |" for name, (_, text) in sorted(COMMANDS.items())]
     return "\n".join(rows)
 
 

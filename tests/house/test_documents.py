@@ -47,11 +47,12 @@ def commands_in(document: Path) -> list[list[str]]:
 )
 def test_every_documented_command_and_option_exists(document: Path) -> None:
     import click
-    from madang.cli import main
+
+    from madang.cli.command import cli
 
     for words in commands_in(document):
-        command: click.Command = main
-        context = click.Context(main)
+        command: click.Command = cli
+        context = click.Context(cli)
         rest = words[1:]
         while isinstance(command, click.Group) and rest:
             found = command.get_command(context, rest[0])

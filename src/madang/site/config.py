@@ -230,7 +230,7 @@ def keys_section(directory: Path) -> dict[str, dict[str, str]]:
 
 def from_mapping(raw: Mapping[str, Any], *, source: Path | None, base: Path) -> Config:  # Any: decoded TOML
     """Builds the configuration from decoded TOML; raises `ConfigError` with every unknown name in one line."""
-    types = _section_types()
+    types = section_types()
     where = str(source or "configuration")
     faults = list(_unknown_names(raw, types))
     if faults:
@@ -276,7 +276,8 @@ def _read(path: Path) -> dict[str, Any]:  # Any: decoded TOML
         raise ConfigError(f"{path}: is not TOML: {error}", where=str(path)) from None
 
 
-def _section_types() -> dict[str, type[msgspec.Struct]]:
+def section_types() -> dict[str, type[msgspec.Struct]]:
+    """Every section but the linkages' and the struct that reads it, in the order of the documentation."""
     return _OWN_SECTIONS | {name: _struct(target) for name, target in ROOM_SECTIONS.items()}
 
 
