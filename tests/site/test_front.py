@@ -281,10 +281,12 @@ def test_a_start_that_fails_is_told_to_the_server() -> None:
         async def send(message: Message) -> None:
             told.append(message)
 
-        await Front(services, assemble)({"type": "lifespan"}, receive, send)
+        await front({"type": "lifespan"}, receive, send)
 
+    front = Front(services, assemble)
     asyncio.run(main())
-    assert told == [{"type": "lifespan.startup.failed", "message": "the hub store is of a newer release"}]
+    assert [message["type"] for message in told] == ["lifespan.startup.failed"]
+    assert front.refused == "the hub store is of a newer release"
 
 
 METRICS = [("authorization", "Bearer right")]

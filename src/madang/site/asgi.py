@@ -63,6 +63,8 @@ class Front:
         self.meter = Meter(server.metrics_token)
         self.meter.watch("madang_civic_pending", "Work waiting for the civic store", lambda: services.civic.pending)
         self._open: set[asyncio.Future[None]] = set()
+        self.refused = ""
+        """Why the house could not be opened, if it could not."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry point."""
@@ -171,7 +173,8 @@ class Front:
             try:
                 doors = await stack.enter_async_context(self._assemble(self.services))
             except MadangError as error:
-                await send({"type": "lifespan.startup.failed", "message": error.detail})
+                self.refused = error.detail
+                await send({"type": "lifespan.startup.failed", "message": ""})
                 return
             own = [Door("metrics", "/metrics", self.meter), Door("healthz", "/healthz", healthz, open_host=True)]
             self._doors = sorted([*doors, *own], key=lambda door: -len(door.prefix))

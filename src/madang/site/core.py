@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
 from socket import AF_INET, AF_INET6, create_server, socket
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import django
@@ -36,14 +38,24 @@ def run_core(config: Config) -> int:
     from madang.site.backup import before_upgrade
     from madang.site.stores import only_one, prepare_stores
 
+    signal.signal(signal.SIGTERM, _end)
     django.setup()
     with only_one(config):
         prepare_stores(config, before_upgrade)
-        listening = _listen(config)
-        server = _server(build_app(config), config)
-        server.run(sockets=[listening])
-    _leave(0 if server.started else 1)
-    return 0 if server.started else 1
+        app = build_app(config)
+        server = _server(app, config)
+        with contextlib.suppress(SystemExit):
+            server.run(sockets=[_listen(config)])
+    if app.refused:
+        raise ConfigError(app.refused)
+    code = 0 if server.started else 1
+    _leave(code)
+    return code
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM before the server listens, and once more from uvicorn when it has ended well."""
+    raise SystemExit(0)
 
 
 def run_worker(config: Config) -> int:
