@@ -15,7 +15,7 @@ from benchmarks.result import Result
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
-MODULES = ("hub_http", "video_nearest", "import_cctv", "call_to_offer", "first_answer")
+MODULES = ("hub_http", "video_nearest", "import_cctv", "call_to_offer", "video_first_frame", "first_answer")
 
 HEAD = """# Benchmarks
 
