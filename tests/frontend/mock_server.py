@@ -198,6 +198,10 @@ class MockCity:
         self.duty = {"from_at": instant(now), "to_at": ends} if parts[0] == "start" else None
         return self._me()
 
+    def _get_roster(self, _parts: list[str], _query: Row, _body: Row) -> Row:
+        shifts = [] if self.duty is None else [{"id": "s1", "person": {"id": "person:1", "name": "김하늘"}, **self.duty}]
+        return {"shifts": shifts}
+
     def _get_snapshot(self, _parts: list[str], _query: Row, _body: Row) -> Row:
         return {
             "cursor": str(self.seq),

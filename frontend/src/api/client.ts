@@ -10,6 +10,7 @@ import type {
   MapCamera,
   Me,
   RankedCamera,
+  RosterRow,
   SearchAnswer,
   Snapshot,
 } from "./types";
@@ -141,6 +142,7 @@ export const api = {
     }),
   renewLease: (lease: string) => call<LeaseTicket>("POST", `/leases/${id(lease)}/renew`),
   closeLease: (lease: string) => call<null>("POST", `/leases/${id(lease)}/close`, {}, true),
+  roster: () => call<{ shifts: RosterRow[] }>("GET", "/roster"),
   startShift: (hours: number) => call<unknown>("POST", "/shift/start", { hours }),
   endShift: () => call<unknown>("POST", "/shift/end"),
 };

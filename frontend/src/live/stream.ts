@@ -16,6 +16,8 @@ export interface LineListener {
 
 /** Draws are gathered to at most five a second. */
 const DRAW_EVERY_MS = 200;
+/** A line that lived this long was a good one: the next wait starts short again. */
+const STEADY_AFTER_MS = 5_000;
 /** Two keep-alives and a half missed: the connection is dead even if the socket does not know. */
 export const SILENT_AFTER_MS = 25_000;
 
@@ -44,20 +46,13 @@ export class LiveLine {
     if (this.drawTimer !== null) clearTimeout(this.drawTimer);
   }
 
-  /** Forget the cursor and start again from a fresh snapshot (another city, or by hand). */
-  restart(): void {
-    this.cursor = null;
-    this.waiting = [];
-    this.abort.abort();
-  }
-
   private async run(): Promise<void> {
     for (let attempt = 0; !this.stopped; ) {
       try {
         if (this.cursor === null) await this.loadSnapshot();
-        const heardBefore = this.heardAt;
+        const since = Date.now();
         await this.follow();
-        if (this.heardAt > heardBefore) attempt = 0;
+        if (Date.now() - since > STEADY_AFTER_MS) attempt = 0;
         if (!this.stopped && this.cursor !== null) this.listener.onState("reconnecting", null);
       } catch (fault) {
         if (this.stopped) return;

@@ -92,7 +92,9 @@ class Desk {
   private unheard = new Map<string, number>();
   private toastId = 0;
 
-  queue = $derived(select(this.live.incidents.values(), this.filter, this.myId, this.live.tasks));
+  private incidents = $derived(this.live.incidents);
+  private tasks = $derived(this.live.tasks);
+  queue = $derived(select(this.incidents.values(), this.filter, this.myId, this.tasks));
 
   constructor() {
     setInterval(() => this.repeatAlarm(), ALARM_EVERY_MS);

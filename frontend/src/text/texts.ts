@@ -72,6 +72,9 @@ export const TEXTS = {
   duty_end: t("근무 종료", "End duty"),
   duty_hours: t("근무 시간", "Hours"),
   duty_why: t("근무 중에는 카메라의 공개된 설치 목적 안에서 실시간으로만 볼 수 있습니다.", "On duty you may view live, within each camera's published purpose."),
+  roster: t("근무표", "Roster"),
+  roster_empty: t("근무 중인 사람이 없습니다.", "Nobody is on duty."),
+  licences: t("쓰인 공개 소프트웨어", "Open source used"),
   duty_left: t("남음", "left"),
 
   queue: t("사건", "Incidents"),
