@@ -346,7 +346,7 @@ ATTRIBUTES = st.dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(["id", "type", "a", "location", "@context", "scope"]) | st.text(max_size=6),

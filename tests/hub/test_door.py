@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from madang.hub.app import HubApp
 from madang.hub.config import ReadingMap
@@ -173,5 +174,17 @@ def test_the_door_asks_for_a_device_token_a_key_and_post(open_hub: OpenHub) -> N
             assert (await send(Client(app, token="none"), [sensor(1)])).status == 401
             refused = await send(Client(app, token="reader"), [sensor(1)])
             assert (refused.status, refused.json["accepted"]) == (207, 0)
+
+    run(body)
+
+
+def test_old_arrivals_and_their_answers_are_forgotten_together(open_hub: OpenHub) -> None:
+    async def body() -> None:
+        async with door(open_hub) as (hub, client):
+            await send(client, [sensor(1, pm25=12)])
+            await hub.store.trim(hub.now() + timedelta(days=1))
+            count = "SELECT (SELECT count(*) FROM answer), (SELECT count(*) FROM journal_inbox)"
+            assert await hub.store.write(lambda tx: tx.session.execute(count)) == [(0, 0)]
+            assert (await send(client, [sensor(1, pm25=12)])).json["accepted"] == 1
 
     run(body)

@@ -113,8 +113,9 @@ class Door:
                 where="Idempotency-Key",
                 hint="Use a new key",
             )
-        if receipt is Receipt.REPEATED and (known := tx.answered(source, key)) is not None:
-            return known
+        if receipt is Receipt.REPEATED:
+            known = tx.answered(source, key)
+            return known if known is not None else KeyReusedError("The batch was taken; its answer is no longer kept")
         answer = orjson.dumps(_applied(tx, access, read))
         tx.answer(source, key, answer)
         sql = "SELECT seq FROM journal_inbox WHERE source = ? AND message_id = ?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,16 +19,19 @@ from madang.hub.config import HubConfig
 from madang.hub.context import CORE_CONTEXT
 from madang.hub.context_source import ContextSource
 from madang.hub.entity import Entity, Json, has_kind, read_entity
-from madang.hub.errors import NgsiLdError
+from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.feed import FeedChange
 from madang.hub.query import Query
 from madang.hub.sqlite_store import SqliteStore
 from madang.hub.store import Feed, Page, RejectSummary, Store, WriteTx
 from madang.kernel.clock import Clock, system_clock
+from madang.kernel.errors import MadangError
 
 T = TypeVar("T")
 _HOUSEKEEPING_S = 3600.0
 _CHUNK = 200
+
+log = logging.getLogger("madang.hub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,10 @@ class Hub:
 
     async def _keep_house(self) -> None:
         while True:
-            await self.trim()
+            try:
+                await self.trim()
+            except MadangError:
+                log.warning("old changes could not be dropped; trying again in an hour", exc_info=True)
             await asyncio.sleep(_HOUSEKEEPING_S)
 
     async def trim(self) -> int:
@@ -113,36 +120,39 @@ class Hub:
         A reading observed before the one that stands goes to history and leaves the state alone.
         """
         raws = list(fragments)
-        read, errors = await self._read(raws)
-        refused = [(one, raws[index]) for index, one in zip(self._bad_places(errors), errors, strict=True)]
+        chunks = [raws[start : start + _CHUNK] for start in range(0, len(raws), _CHUNK)]
+        return _joined(await asyncio.gather(*(self._ingest(tenant.lower(), chunk, source) for chunk in chunks)))
+
+    async def _ingest(self, tenant: str, raws: list[Mapping[str, Json]], source: str) -> BatchResult:
+        read, misfits = await self._read(raws)
         mutations = [change.ingest(entity) for entity in read]
 
         def work(tx: WriteTx) -> BatchResult:
-            result = _applied(tx, tenant.lower(), mutations, source)
-            tx.heard(tenant.lower(), source, len(result.created) + len(result.updated))
-            for one, raw in refused:
-                tx.reject(tenant.lower(), source, one.error.detail, _shown(raw))
+            result = _applied(tx, tenant, mutations, source)
+            tx.heard(tenant, source, len(result.created) + len(result.updated))
+            for one in misfits:
+                tx.reject(tenant, source, one.error.detail, _shown(raws[one.place]))
+            for refused in result.errors:
+                tx.reject(tenant, source, refused.error.detail, refused.entity_id.encode())
             return result
 
         result = await self.store.write(work)
-        return BatchResult(result.created, result.updated, (*(one for one, _ in refused), *result.errors))
-
-    @staticmethod
-    def _bad_places(errors: Iterable[_Placed]) -> list[int]:
-        return [one.place for one in errors]
+        return BatchResult(result.created, result.updated, (*misfits, *result.errors))
 
     async def _read(self, entities: Iterable[Mapping[str, Json]]) -> tuple[list[Entity], list[_Placed]]:
         read: list[Entity] = []
         errors: list[_Placed] = []
         for place, raw in enumerate(entities):
             try:
+                if not isinstance(raw, dict):
+                    raise BadRequestDataError("An entity is a JSON object", where="body")
                 names = await self.contexts.get(raw["@context"]) if "@context" in raw else CORE_CONTEXT
                 simplified = not any(_is_reified(value) for value in raw.values())
                 entity = read_entity(raw, names, simplified=simplified, max_depth=self.config.max_depth)
                 change.encode(entity.attributes, entity.id)
                 read.append(entity)
             except NgsiLdError as error:
-                errors.append(_Placed(str(raw.get("id", ""))[:200], error, place))
+                errors.append(_Placed(_said_id(raw), error, place))
         return read, errors
 
     async def write(self, tenant: str, mutations: list[Mutation], source: str) -> BatchResult:
@@ -151,12 +161,7 @@ class Hub:
         writes = [
             self.store.write(partial(_applied, tenant=tenant.lower(), mutations=c, source=source)) for c in chunks
         ]
-        results = await asyncio.gather(*writes)
-        return BatchResult(
-            tuple(one for result in results for one in result.created),
-            tuple(one for result in results for one in result.updated),
-            tuple(one for result in results for one in result.errors),
-        )
+        return _joined(await asyncio.gather(*writes))
 
     async def retrieve(self, tenant: str, entity_id: str) -> Stored | None:
         """One entity; `.document()` is its normalized form with core names."""
@@ -226,6 +231,19 @@ def _applied(tx: WriteTx, tenant: str, mutations: Iterable[Mutation], source: st
         else:
             updated.append(mutation.entity_id)
     return BatchResult(tuple(created), tuple(updated), tuple(errors))
+
+
+def _joined(results: Iterable[BatchResult]) -> BatchResult:
+    results = list(results)
+    return BatchResult(
+        tuple(one for result in results for one in result.created),
+        tuple(one for result in results for one in result.updated),
+        tuple(one for result in results for one in result.errors),
+    )
+
+
+def _said_id(raw: Json) -> str:
+    return str(raw.get("id", ""))[:200] if isinstance(raw, dict) else ""
 
 
 def _shown(raw: Any) -> bytes:  # Any: whatever JSON came in

@@ -34,6 +34,7 @@ from madang.hub.sqlite_group import COLUMNS, Group, TenantCatalog, moment_of, ms
 from madang.hub.sqlite_schema import CHANGE_BITS, ensure_indexes, migrate, own
 from madang.hub.store import Feed, Page, Reject, RejectSummary, WriteTx
 from madang.journal.apsw_session import ApswSession
+from madang.journal.inbox import purge_arrivals
 from madang.kernel.clock import Clock, system_clock
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ _INLINE_S = 0.002
 _STEPS = 2_000
 _PROBE_LIMIT = 500
 _SELECTS = 512
+_TRIMMED = 1_000
 _READERS = 2
 _LOAD = f"SELECT {COLUMNS} FROM entity e WHERE e.tenant = ? AND e.id = ?"  # noqa: S608 -- constants
 
@@ -379,8 +381,12 @@ class SqliteStore:
         return int(row[0]) if row is not None else 0
 
     async def trim(self, before: datetime) -> int:
-        limit_ms = ms_of(before)
-        return sum([await self.write(partial(_trim, one, limit_ms)) for one in [*self._catalogs.values()]])
+        limit_ms, total = ms_of(before), 0
+        for catalog in [*self._catalogs.values()]:
+            while gone := await self.write(partial(_trim, catalog, limit_ms)):
+                total += gone
+        await self.write(partial(_trim_arrivals, before))
+        return total
 
     # What people look at.
 
@@ -498,17 +504,23 @@ def _changes(reader: _Reader, base: int, after: int, limit: int) -> list[tuple[A
 
 
 def _trim(catalog: TenantCatalog, limit_ms: int, tx: WriteTx) -> int:
+    """Drops the oldest changes of a tenant, at most so many at once that nobody waits for it."""
     base = catalog.tenant << CHANGE_BITS
-    low, high = base, base + (1 << CHANGE_BITS)
-    kept = tx.session.execute(
-        "SELECT min(seq) FROM change WHERE seq > ? AND seq < ? AND at_ms >= ?", (low, high, limit_ms)
+    rows = tx.session.execute(
+        "SELECT seq, at_ms FROM change WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?",
+        (base, base + (1 << CHANGE_BITS), _TRIMMED),
     )
-    first_kept = kept[0][0] if kept[0][0] is not None else base + catalog.position + 1
-    gone = tx.session.execute("DELETE FROM change WHERE seq > ? AND seq < ? RETURNING 1", (low, first_kept))
-    tx.session.execute("DELETE FROM answer WHERE at_ms < ?", (limit_ms,))
-    if gone:
+    old = [seq for seq, at_ms in rows if at_ms < limit_ms]
+    if old:
+        tx.session.execute("DELETE FROM change WHERE seq > ? AND seq <= ?", (base, old[-1]))
         tx.session.execute(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (f"floor.{catalog.tenant}", str(first_kept - base - 1)),
+            (f"floor.{catalog.tenant}", str(old[-1] - base)),
         )
-    return len(gone)
+    return len(old)
+
+
+def _trim_arrivals(before: datetime, tx: WriteTx) -> None:
+    """Forgets answers and the arrivals they answered together: an arrival without answer could not be repeated."""
+    tx.session.execute("DELETE FROM answer WHERE at_ms < ?", (ms_of(before),))
+    purge_arrivals(tx.session, bodies_before=before, rows_before=before)
