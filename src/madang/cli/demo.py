@@ -88,7 +88,7 @@ def _set_up(console: Console, state: Path, port: int, data: Path | None, city_te
             state_of.generate_city(state / "city", seed)
         city = state_of.city_of(state / "city")
     else:
-        city = _city(city_text, data)
+        city = _city(city_text)
     config = initialise(state, port=ports.core, more=state_of.configuration(city, ports))
     os.environ[CONFIG_ENV] = str(config)
     demo = Demo(city, ports, state_of.new_password(), 0)
@@ -108,49 +108,26 @@ def _take_in(state: Path, files: Path, demo: Demo) -> int:
     from madang.kernel.clock import system_clock
 
     now = system_clock()
-    settings = state_of.police_settings(state, demo.city, demo.ports, _first(files, "addresses*.csv"))
+    found = state_of.files_of(files)
+    places = next((path for kind, path in found if kind == "addresses"), None)
+    settings = state_of.police_settings(state, demo.city, demo.ports, places)
     state_of.seed_people(demo.city, demo.password, state_of.police_public_key(settings), demo.ports, now)
-    for kind, path in state_of.files_of(files):
+    for kind, path in found:
         run = take_in(kind, path, demo.city.code, "simulated")
         if run.state != "done":
             raise click.ClickException(f"{path.name} was {run.state}: {run.reason_en or run.reason_ko}")
     cameras = state_of.give_streams(demo.city, demo.ports, now)
+    if places is None:
+        state_of.places_from_cameras(demo.city, settings.parent / state_of.PLACES, now)
     connections.close_all()
     return cameras
 
 
-def _first(directory: Path, pattern: str) -> Path | None:
-    return next(iter(sorted(directory.glob(pattern))), None)
-
-
-def _city(text: str, data: Path) -> City:
+def _city(text: str) -> City:
     code, _, name = text.partition(":")
     if not code or not name:
         raise click.UsageError("--data needs --city CODE:NAME, e.g. --city 26000:부산광역시")
-    lon, lat = _middle(data)
-    return City(code, name, "", lon, lat)
-
-
-def _middle(data: Path) -> tuple[float, float]:
-    """Where the map opens: the middle of the boundaries' box, else of South Korea."""
-    import json
-
-    path = _first(data, "boundaries*.geojson")
-    if path is None:
-        return 127.8, 36.3
-    points: list[tuple[float, float]] = []
-
-    def collect(value: object) -> None:
-        if isinstance(value, list) and len(value) >= 2 and all(isinstance(item, int | float) for item in value[:2]):
-            points.append((float(value[0]), float(value[1])))
-        elif isinstance(value, list):
-            for item in value:
-                collect(item)
-
-    for feature in json.loads(path.read_text(encoding="utf-8-sig"))["features"]:
-        collect(feature["geometry"]["coordinates"])
-    lons, lats = sorted(lon for lon, _ in points), sorted(lat for _, lat in points)
-    return (lons[0] + lons[-1]) / 2, (lats[0] + lats[-1]) / 2
+    return City(code, name, "", *state_of.MIDDLE_OF_KOREA)
 
 
 def _free_ports(core: int) -> Ports:
@@ -269,7 +246,8 @@ def _start(programs: Programs, state: Path, demo: Demo, files: Path, films: Path
     config = str(state / "madang.toml")
     programs.start("serve", [sys.executable, "-m", "madang.cli", "--config", config, "serve"])
     broker = f"mqtt://127.0.0.1:{ports.mqtt}"
-    programs.start("sensors", _module("sensors", "--mqtt", broker, "--city", str(files)))
+    if (files / "sensors.json").is_file():
+        programs.start("sensors", _module("sensors", "--mqtt", broker, "--city", str(files)))
 
 
 def _nats_server() -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import secrets
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from madang.kernel.errors import PermanentError, UnavailableError
@@ -19,14 +21,10 @@ if TYPE_CHECKING:
 AGENCY = "gimhae-police"
 AGENCY_KEY = "gimhae-police-1"
 NOTE = "demo.json"
-_FILES = {
-    "boundaries": ("boundaries*.geojson", "boundaries*.json"),
-    "basemap": ("basemap*.geojson", "basemap*.json"),
-    "addresses": ("addresses*.csv",),
-    "cctv": ("cctv*.csv", "cctv*.json"),
-    "survey": ("cameras_survey*.json", "survey*.csv"),
-}
-"""What is imported, in this order, and the names such files go by."""
+PLACES = "places.csv"
+MIDDLE_OF_KOREA = (127.8, 36.3)
+_ORDER = ("boundaries", "basemap", "addresses", "cctv", "survey")
+"""In which order files build on each other."""
 
 ACCOUNTS = (
     ("operator", "김관제", "operator", "관제요원 Operator"),
@@ -159,16 +157,36 @@ def city_of(directory: Path) -> City:
 
 def files_of(directory: Path) -> list[tuple[str, Path]]:
     """The files that can be imported from a directory, in the order in which they build on each other."""
-    found = [
-        (kind, path)
-        for kind, patterns in _FILES.items()
-        for pattern in patterns
-        for path in sorted(directory.glob(pattern))
-    ]
+    found = [(kind, path) for path in sorted(directory.iterdir()) if path.is_file() and (kind := kind_of(path))]
     if not any(kind == "cctv" for kind, _ in found):
-        names = ", ".join(pattern for patterns in _FILES.values() for pattern in patterns)
-        raise UnavailableError(f"{directory} holds no camera file; it looks for {names}")
-    return found
+        raise UnavailableError(f"{directory} holds no file of cameras (CSV with the columns of the national standard)")
+    return sorted(found, key=lambda item: _ORDER.index(item[0]))
+
+
+def kind_of(path: Path) -> str:
+    """What a file seems to be by its ending and its first lines; empty for what is not imported."""
+    if path.suffix.lower() not in (".csv", ".json", ".geojson"):
+        return ""
+    with path.open("rb") as file:
+        head = _text(file.read(8_000))
+    if path.suffix.lower() == ".csv":
+        if "방위각" in head or "azimuth_deg" in head:
+            return "survey"
+        return "cctv" if "카메라" in head else "addresses" if "주소" in head or "address" in head else ""
+    if '"azimuth_deg"' in head:
+        return "survey"
+    if '"FeatureCollection"' in head:
+        return "basemap" if '"kind"' in head else "boundaries"
+    return "cctv" if "카메라" in head else ""
+
+
+def _text(data: bytes) -> str:
+    """Decodes a file's beginning, which may end in the middle of a letter."""
+    for encoding in ("utf-8-sig", "cp949"):
+        text = data.decode(encoding, errors="ignore")
+        if any(word in text for word in ("주소", "address", "Feature", "azimuth", "카메라", "방위각")):
+            return text
+    return ""
 
 
 def seed_people(city: City, password: str, police_key: str, ports: Ports, now: datetime) -> None:
@@ -216,7 +234,7 @@ def police_settings(state: Path, city: City, ports: Ports, places: Path | None) 
     folder = state / "police112"
     folder.mkdir(exist_ok=True)
     path = folder / "police112.toml"
-    spots = f'places = "{places.absolute()}"\n' if places else ""
+    spots = f'places = "{places.absolute() if places else PLACES}"\n'
     path.write_text(
         f'[platform]\norigin = "http://127.0.0.1:{ports.core}"\nauthority = "{city.code}"\n\n'
         f'[me]\nagency = "{AGENCY}"\nmode = "simulated"\nkey_id = "{AGENCY_KEY}"\nprivate_key = "police.pem"\n'
@@ -231,6 +249,25 @@ def police_public_key(settings: Path) -> str:
     command = [sys.executable, "-m", "madang_demo.police112", "--config", str(settings), "--make-keys"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return Path(done.stdout.strip()).read_text(encoding="utf-8")
+
+
+def places_from_cameras(city: City, path: Path, now: datetime) -> None:
+    """Lets calls come from near the cameras where no addresses are known, and opens the map there."""
+    from madang.cli.house import actor_at_the_keyboard
+    from madang.identity import commands
+    from madang.journal import civic
+    from madang.video.models import Site
+
+    sites = Site.objects.filter(authority_id=city.code, lon__isnull=False, lat__isnull=False)
+    rows = [(name, lon, lat) for name, lon, lat in sites.values_list("name", "lon", "lat") if lon and lat]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["address", "lon", "lat"])
+        writer.writerows(rows)
+    if rows:
+        middle = {"lon": median(lon for _, lon, _ in rows), "lat": median(lat for _, _, lat in rows)}
+        with civic.transaction() as tx:
+            commands.add_city(tx, actor_at_the_keyboard(city.code), **(asdict(city) | middle), now=now)
 
 
 def give_streams(city: City, ports: Ports, now: datetime) -> int:
