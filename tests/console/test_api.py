@@ -102,6 +102,19 @@ def test_without_a_session_every_door_says_log_in() -> None:
         assert answer.json()["ko"]
 
 
+def test_an_address_that_does_not_exist_is_a_problem_too(desk: MakeDesk) -> None:
+    operator = desk(Role.OPERATOR)
+    for answer in (operator.get("/nothing"), operator.post("/nothing/at/all"), Client().get("/api/console/x")):
+        assert answer.status_code == 404
+        assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_no_answer_is_kept_by_a_browser(desk: MakeDesk) -> None:
+    operator = desk(Role.OPERATOR)
+    for path in ("/me", "/snapshot", "/cameras?bbox=1,1,2,2", "/incidents/none"):
+        assert operator.get(path)["Cache-Control"] == "no-store", path
+
+
 def test_logging_out_ends_the_session(desk: MakeDesk) -> None:
     operator = desk(Role.OPERATOR)
     assert operator.post("/logout").status_code == 200

@@ -134,6 +134,23 @@ def test_a_new_password_is_checked_and_ends_the_sessions(worker: MakeWorker, aut
     assert person.get("").status_code == 302
 
 
+def test_someone_who_also_works_in_another_city_cannot_be_taken_over_from_here(
+    worker: MakeWorker, authority: Authority, other_authority: Authority
+) -> None:
+    admin, person = worker(Role.ADMINISTRATOR), worker(Role.SUPERVISOR)
+    RoleAssignment.objects.create(person=person.person, role="administrator", authority=other_authority)
+    answer = admin.post(
+        f"identity/person/{person.person.pk}/change/",
+        username=person.person.username,
+        authority=authority.code,
+        is_active="on",
+        new_password="mine from now on",
+    )
+    assert answer.status_code == 403
+    person.person.refresh_from_db()
+    assert person.person.check_password(PASSWORD)
+
+
 def test_an_administrator_unlocks_a_login_of_their_city_only(
     worker: MakeWorker, make_person: MakePerson, other_authority: Authority
 ) -> None:

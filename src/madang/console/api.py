@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.renderers import BaseRenderer
 
@@ -24,7 +24,16 @@ class OrjsonRenderer(BaseRenderer):
         return orjson.dumps(data)
 
 
-api = NinjaAPI(
+class ConsoleApi(NinjaAPI):
+    """Answers hold what the person may see now: nothing of them is kept by a browser or a proxy."""
+
+    def create_response(self, request: HttpRequest, data: Any, **more: Any) -> HttpResponse:  # Any: as the base has it
+        response = super().create_response(request, data, **more)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+api = ConsoleApi(
     title="Madang console",
     version=madang.__version__,
     urls_namespace="console-api",

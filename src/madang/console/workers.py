@@ -38,6 +38,7 @@ class HubFigures:
 
     async def look(self, hub: Hub, city: str) -> None:
         """Asks the hub about one city."""
+        sources, summary = await hub.feeds(city), await hub.reject_summary(city)
         self.feeds[city] = [
             Feed(
                 name=feed.source,
@@ -47,9 +48,9 @@ class HubFigures:
                 count=feed.readings,
                 rejects=feed.rejects,
             )
-            for feed in await hub.feeds(city)
+            for feed in sources
         ]
-        self.rejects[city] = _rejects(await hub.reject_summary(city))
+        self.rejects[city] = _rejects(summary)
 
 
 def _rejects(summary: RejectSummary) -> list[Reject]:

@@ -23,7 +23,7 @@ from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserCreati
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanWidget
 
 from madang.identity import commands
-from madang.identity.actors import new_secret
+from madang.identity.actors import actor_of_person, new_secret
 from madang.identity.keys import algorithm_of
 from madang.identity.models import Agency, AgencyKey, Authority, Person, RoleAssignment, Token
 from madang.identity.office import CityScopedAdmin, actor_of, cities_with, site
@@ -163,6 +163,13 @@ class PersonAdmin(CityScopedAdmin[Person]):
     def roles(self, person: Person) -> str:
         """The roles, in Korean."""
         return ", ".join(assignment.get_role_display() for assignment in person.role_assignments.all()) or "없음"
+
+    def has_change_permission(self, request: HttpRequest, obj: Person | None = None) -> bool:
+        """Whoever also holds a role in another city is changed by somebody who runs that one too."""
+        may = super().has_change_permission(request, obj)
+        if not may or obj is None:
+            return may
+        return actor_of_person(obj).authorities <= cities_with(actor_of(request), Right.MANAGE_ACCOUNTS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
         return super().get_queryset(request).prefetch_related("role_assignments").select_related("authority", "agency")
