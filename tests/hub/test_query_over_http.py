@@ -86,6 +86,8 @@ def numbers(found: Json) -> list[int]:
         ('label[en]=="nothing"', []),
         ("made==2026-01-05", [3]),
         ("made>2026-01-04", [3]),
+        ("made!=2026-01-05", []),
+        ("made!=2026-01-06", [3]),
         ("speedy.accuracy>0.8", [3]),
         ('speed.unitCode=="KMH"', [1]),
         ("speed.observedAt>2026-11-22T00:00:00Z", [2]),
@@ -258,9 +260,10 @@ def test_query_by_post_says_the_same(open_client: OpenClient) -> None:
 def test_an_indexed_attribute_answers_like_one_without_index(open_client: OpenClient) -> None:
     async def body() -> None:
         async with open_client(indexed_attributes=("speed",)) as client:
-            for number in range(50):
-                await client.post("/entities", sensor(number, speed=number % 10, other=number % 10))
-            for query in ("{}==3", "{}>7", "{}==2..4", "{}<=0", "{}>3;{}<5"):
+            batch = [sensor(number, speed=number % 10, other=number % 10) for number in range(50)]
+            batch += [sensor(number, speed=1000 + number, other=1000 + number) for number in range(50, 2000)]
+            await client.post("/entityOperations/upsert", batch)
+            for query in ("{}==3", "{}<8", "{}==2..4", "{}<=0", "{}>3;{}<5", "{}>2900", "{}==2999", "{}==1..9"):
                 indexed = await client.get("/entities", "type=Sensor&limit=100&q=" + query.replace("{}", "speed"))
                 plain = await client.get("/entities", "type=Sensor&limit=100&q=" + query.replace("{}", "other"))
                 assert numbers(indexed.json) == numbers(plain.json) != []

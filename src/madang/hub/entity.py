@@ -37,6 +37,8 @@ class Shape(IntFlag):
     JSON = 128
     MULTI = 256
     ARRAY = 512
+    TYPED = 1024
+    """A JSON-LD value object: the value lies in its `@value`."""
 
 
 VALUE_MEMBER = {
@@ -263,6 +265,8 @@ class _Reader:
         shape = SHAPES[kind]
         if type(value) is list:
             shape |= 512
+        elif type(value) is dict and "@value" in value:
+            shape |= 1024
         self.shapes[name] = self.shapes.get(name, 0) | shape
 
     def partial(self, name: str, raw: dict[str, Json]) -> Json:

@@ -88,7 +88,7 @@ def index_expression(attribute: str) -> str:
 
 def build(query: Query, catalog: Catalog, kinds_allowed: Collection[int] | None = None) -> Select | None:
     """The selection, or None when nothing can match; `kinds_allowed` bounds what the asker may see."""
-    conditions = [Sql("e.tenant = ?", (catalog.tenant,)), Sql("e.body IS NOT NULL")]
+    conditions: list[Sql] = []
     types = None if query.types is None else _types(query.types, catalog)
     if types == NEVER:
         return None
@@ -108,22 +108,23 @@ def build(query: Query, catalog: Catalog, kinds_allowed: Collection[int] | None 
 
 
 def _with_source(query: Query, catalog: Catalog, conditions: list[Sql], types: Sql | None) -> Select:
+    living = [Sql("e.tenant = ?", (catalog.tenant,)), Sql("e.body IS NOT NULL")]
     of_type = [types] if types is not None else []
     if query.geo is not None:
         related = matcher(query.geo)
         spatial = _spatial(query.geo.attribute, search_box(query.geo))
         source = "place p CROSS JOIN entity e ON e.key = p.key"
-        return Select(source, joined([*spatial, *conditions, *of_type], "AND"), "e.key", related)
+        return Select(source, joined([*spatial, *living, *conditions, *of_type], "AND"), "e.key", related)
     if isinstance(query.types, TypeName) and not query.ids:
         kind = Sql("k.kind = ?", (catalog.kinds[query.types.name],))
         where = joined([kind, *conditions], "AND")
         plain = Select("entity_kind k CROSS JOIN entity e ON e.key = k.key", where, "k.key")
     else:
-        plain = Select("entity e", joined([*conditions, *of_type], "AND"), "e.key")
-    return _by_index(query, catalog, plain, joined([*conditions, *of_type], "AND"))
+        plain = Select("entity e", joined([*living, *conditions, *of_type], "AND"), "e.key")
+    return _by_index(query, catalog, plain, [*living, *conditions, *of_type])
 
 
-def _by_index(query: Query, catalog: Catalog, plain: Select, where: Sql) -> Select:
+def _by_index(query: Query, catalog: Catalog, plain: Select, conditions: list[Sql]) -> Select:
     """Adds the way over a declared attribute's index, when a comparison that must hold allows it."""
     parts = query.q.parts if isinstance(query.q, All) else (query.q,)
     for part in parts:
@@ -132,7 +133,7 @@ def _by_index(query: Query, catalog: Catalog, plain: Select, where: Sql) -> Sele
             source = f'entity e INDEXED BY "{index_name(name)}"'
             probe_where = joined([Sql("e.tenant = ?", (catalog.tenant,)), bounds], "AND")
             probe = Sql(f"SELECT 1 FROM {source} WHERE {probe_where.text}", probe_where.values)  # noqa: S608 -- bound
-            cheaper = Select(source, joined([bounds, where], "AND"), "e.key")
+            cheaper = Select(source, joined([bounds, *conditions], "AND"), "e.key")
             return Select(plain.source, plain.where, plain.order, None, cheaper, probe)
     return plain
 
@@ -257,11 +258,12 @@ def _instance(condition: Exists | Compare, shape: int, document: str, base: str)
     leaves = _leaves(condition.path, shape, base)
     if isinstance(condition, Exists):
         return joined([Sql(f"json_type({document}, ?) IS NOT NULL", (leaf,)) for leaf in leaves], "OR")
-    return joined([_compare(condition, document, leaf, bool(shape & _LISTED)) for leaf in leaves], "OR")
+    return _compare(condition, document, leaves, bool(shape & _LISTED))
 
 
 _LISTED = int(Shape.ARRAY | Shape.LIST)  # plain numbers: an IntFlag costs 2 µs each time it is tested
 _MULTI = int(Shape.MULTI)
+_TYPED = int(Shape.TYPED)
 _PROPERTY = int(Shape.PROPERTY)
 _MEMBERS = (
     (int(Shape.PROPERTY), "value"),
@@ -283,18 +285,18 @@ def _leaves(path: Path, shape: int, base: str) -> list[str]:
             return [base]
         return [f"{base}.{member}{inner}" for member in ("value", "object", "languageMap", "vocab")]
     found = [f"{base}.{member}{inner}" for bit, member in _MEMBERS if shape & bit]
-    if shape & _PROPERTY and not inner:
+    if shape & _TYPED and not inner:
         found.append(f'{base}.value."@value"')
     return list(dict.fromkeys(found))
 
 
-def _compare(condition: Compare, document: str, leaf: str, listed: bool) -> Sql:
-    negated = condition.operator in (Operator.UNEQUAL, Operator.MATCHES_NOT)
-    tests = [_test(condition.operator, value, document, leaf, listed) for value in condition.values]
+def _compare(condition: Compare, document: str, leaves: list[str], listed: bool) -> Sql:
+    tests = [_test(condition.operator, value, document, leaf, listed) for leaf in leaves for value in condition.values]
     either = joined(tests, "OR")
-    if not negated:
+    if condition.operator not in (Operator.UNEQUAL, Operator.MATCHES_NOT):
         return either
-    return Sql(f"json_type({document}, ?) IS NOT NULL AND NOT ({either.text})", (leaf, *either.values))
+    there = joined([Sql(f"json_type({document}, ?) IS NOT NULL", (leaf,)) for leaf in leaves], "OR")
+    return Sql(f"({there.text}) AND NOT ({either.text})", (*there.values, *either.values))
 
 
 def _test(operator: Operator, value: Literal | Range, document: str, leaf: str, listed: bool) -> Sql:

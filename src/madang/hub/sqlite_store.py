@@ -42,7 +42,8 @@ T = TypeVar("T")
 _SLICE_S = 0.004
 _INLINE_S = 0.002
 _STEPS = 2_000
-_PROBE_LIMIT = 500
+_PROBE_LIMIT = 2_000
+_LOOK_S = 0.0005
 _SELECTS = 512
 _TRIMMED = 1_000
 _READERS = 2
@@ -70,6 +71,8 @@ class _Reader:
         self.connection.pragma("cache_size", -16_000)
         self.related: Callable[[Json], bool] = lambda _geometry: False
         self.deadline = math.inf
+        self.rare: set[str] = set()
+        """Comparisons that found few entities the last time: their index is asked first."""
         create: Any = self.connection.create_scalar_function  # Any: apsw types the arguments as any column value
         create("matches", _matches, 2, deterministic=True)
         create("scoped", in_scope, 2, deterministic=True)
@@ -465,20 +468,40 @@ def _fail(unit: _Unit, error: Exception) -> None:
 
 
 def _run(reader: _Reader, select: Select, query: Query, bodies_only: bool) -> Page:
-    connection = reader.connection
-    if select.probe is not None and select.cheaper is not None:
-        probe = f"SELECT count(*) FROM ({select.probe.text} LIMIT {_PROBE_LIMIT})"  # noqa: S608 -- bound
-        if ApswSession(connection).execute(probe, select.probe.values)[0][0] < _PROBE_LIMIT:
-            select = select.cheaper
     if select.related is not None:
         reader.related = select.related
-    total = _total(connection, select) if query.count else None
-    rows = [*_rows(connection, select, query, "e.body" if bodies_only else COLUMNS)] if query.limit else []
+    columns = "e.body" if bodies_only else COLUMNS
+    total = _total(reader.connection, select) if query.count else None
+    rows = _found(reader, select, query, columns) if query.limit else []
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     if bodies_only:
         return Page((), [row[0] for row in rows], more, total)
     return Page([stored_of(row) for row in rows], (), more, total)
+
+
+def _found(reader: _Reader, select: Select, query: Query, columns: str) -> list[tuple[Any, ...]]:  # Any: column values
+    """The rows of a page. Where an attribute's index may help, a short look along the type's entities comes first: it
+    finds a page of what is common at once. Only for what is rare the index is counted, and used where it says few."""
+    if select.cheaper is None or select.probe is None:
+        return [*_rows(reader.connection, select, query, columns)]
+    patience = reader.deadline
+    if select.probe.text not in reader.rare:
+        reader.deadline = min(patience, time.monotonic() + _LOOK_S)
+        try:
+            return [*_rows(reader.connection, select, query, columns)]
+        except apsw.InterruptError:
+            if time.monotonic() > patience:
+                raise
+        finally:
+            reader.deadline = patience
+    probe = f"SELECT count(*) FROM ({select.probe.text} LIMIT {_PROBE_LIMIT})"  # noqa: S608 -- bound
+    few = ApswSession(reader.connection).execute(probe, select.probe.values)[0][0] < _PROBE_LIMIT
+    if few and len(reader.rare) < _SELECTS:
+        reader.rare.add(select.probe.text)
+    elif not few:
+        reader.rare.discard(select.probe.text)
+    return [*_rows(reader.connection, select.cheaper if few else select, query, columns)]
 
 
 def _total(connection: apsw.Connection, select: Select) -> int:
