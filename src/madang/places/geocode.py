@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from madang.kernel.geometry import Point, distance_m
 from madang.places.address import Address, Kind, areas_conflict, areas_in, read, tidy
-from madang.places.boundaries import index_of
+from madang.places.boundaries import DistrictIndex, index_of
 from madang.places.layers import Layer, revisions
 from madang.places.models import AddressPoint, BaseFeature
 
@@ -87,7 +87,8 @@ def candidates(authority: str, text: str, limit: int = 5) -> list[Candidate]:
         for area in (word for word in asked if word in vocabulary.streets):
             found += _on_street(authority, Address(Kind.LOT, (), area))
     found += _by_name(text, vocabulary)
-    return _best((_in_district(authority, candidate, asked) for candidate in found), limit)
+    districts = index_of(authority)
+    return _best((_in_district(districts, candidate, asked) for candidate in found), limit)
 
 
 def _on_street(authority: str, address: Address) -> Iterator[Candidate]:
@@ -151,11 +152,10 @@ def _by_name(text: str, vocabulary: _Vocabulary) -> Iterator[Candidate]:
         yield vocabulary.names[at].candidate((score / 100) ** 2)
 
 
-def _in_district(authority: str, candidate: Candidate, asked: tuple[str, ...]) -> Candidate:
+def _in_district(index: DistrictIndex, candidate: Candidate, asked: tuple[str, ...]) -> Candidate:
     """Lowers the score of a place that lies in another 읍·면·동 than the text says."""
     if candidate.kind == "district" or not asked:
         return candidate
-    index = index_of(authority)
     named = index.names.intersection(asked)
     district = index.district_of(Point(candidate.lon, candidate.lat)) if named else None
     if district is None or district.name_ko in named:

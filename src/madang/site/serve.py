@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from madang.kernel.errors import ConfigError, MadangError
-from madang.site import logs
 from madang.site.config import INSECURE_KEYS_ENV, Config, load
 from madang.site.restarts import next_start
 
@@ -56,6 +55,10 @@ class Supervisor:
         self._children = [Child(role, vital=role == roles[0]) for role in roles if role != "worker"]
         self._later = [Child(role) for role in roles if role == "worker"]
         self._ready = "core" not in roles
+
+    def begin(self) -> None:
+        """Starts the first process at once, so that it gets going while this one still prepares itself."""
+        self._look_after(self._children[0])
 
     def run(self) -> int:
         """Returns the exit code: 0 after SIGTERM or SIGINT, else that of core."""
@@ -161,8 +164,16 @@ def serve(config: Config, role: str, *, insecure: bool, on_ready: Callable[[], N
         config = load()
     if role in ("core", "worker"):
         return run_role(role)
-    logs.set_up("serve")
-    return Supervisor(config, ROLES if role == "all" else (role,), on_ready).run()
+    supervisor = Supervisor(config, ROLES if role == "all" else (role,), on_ready)
+    supervisor.begin()
+    _set_up_logs("serve")
+    return supervisor.run()
+
+
+def _set_up_logs(role: str) -> None:
+    from madang.site import logs
+
+    logs.set_up(role)
 
 
 def start_media(config: Config) -> subprocess.Popen[bytes]:
@@ -201,7 +212,7 @@ def _insecure_keys(config: Config, *, allowed: bool) -> str:
 
 def run_role(role: str) -> int:
     """Runs core or worker in this process; returns the exit code."""
-    logs.set_up(role)
+    _set_up_logs(role)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "madang.site.settings")
     try:
         config = load()

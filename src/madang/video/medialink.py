@@ -53,6 +53,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]  # Any: ASGI
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]  # Any: ASGI
 
 _POLL_S = 1.0
+_GATHER_S = 0.1
+"""Commits this close together are looked at once."""
 _WARM_FOR = timedelta(seconds=30)
 _CODES = {"revoked": Close.GRANT_ENDED, "expired": Close.LEASE_EXPIRED, "unknown": Close.LEASE_NOT_VALID}
 
@@ -226,7 +228,7 @@ class _Session:
                 await self._say(message)
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), _POLL_S)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(_GATHER_S)
 
     def _look(self) -> list[FromCore]:
         now = self.link.clock()

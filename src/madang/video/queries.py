@@ -105,7 +105,8 @@ def _fits(camera_mode: str, world: str | None) -> bool:
 
 def with_health(cameras: Sequence[CameraView], now: datetime) -> list[CameraView]:
     """The same cameras with their health as it stands at `now`."""
-    rows = Camera.objects.filter(pk__in=[camera.id for camera in cameras]).values_list("pk", "health", "health_at")
+    seen = Camera.objects.filter(pk__in=[camera.id for camera in cameras], health_at__isnull=False)
+    rows = seen.values_list("pk", "health", "health_at")
     known = {row[0]: (_fresh(row[1], row[2], now), row[2]) for row in rows}
     return [
         replace(camera, health=known[camera.id][0], health_at=known[camera.id][1]) if camera.id in known else camera

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -56,12 +56,16 @@ class RankedCamera:
     sees: Sees
     dori: Dori | None
     score: float
-    reasons: tuple[Reason, ...] = field(default=())
 
     @property
     def id(self) -> str:
         """The camera's id."""
         return self.camera.id
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why it stands where it stands."""
+        return _reasons(self.camera, self.distance_m, self.sees, self.dori)
 
 
 _DORI_SCORE = {Dori.IDENTIFY: 1.0, Dori.RECOGNISE: 0.9, Dori.OBSERVE: 0.75, Dori.DETECT: 0.5, Dori.BEYOND: 0.15}
@@ -122,9 +126,7 @@ def judge_camera(camera: CameraView, place: Point, radius_m: float, *, night: bo
     )
     if camera.health == "offline":
         score *= 0.5
-    return RankedCamera(
-        camera, distance, bearing, seen, grade, round(score, 2), _reasons(camera, distance, seen, grade)
-    )
+    return RankedCamera(camera, distance, bearing, seen, grade, round(score, 2))
 
 
 def _reasons(camera: CameraView, distance: float, seen: Sees, grade: Dori | None) -> tuple[Reason, ...]:
@@ -138,21 +140,19 @@ def _reasons(camera: CameraView, distance: float, seen: Sees, grade: Dori | None
 
 def spread(candidates: Iterable[RankedCamera], limit: int) -> list[RankedCamera]:
     """The best `limit`, each later one discounted for standing on the same side of the place as one already taken."""
-    left = sorted(candidates, key=lambda ranked: (-ranked.score, ranked.distance_m, ranked.id))
+    ranked = sorted(candidates, key=lambda one: (-one.score, one.distance_m, one.id))
+    scores, bearings = [one.score for one in ranked], [one.bearing_deg for one in ranked]
+    left = list(range(len(ranked)))
     chosen: list[RankedCamera] = []
-    costs = {ranked.id: ranked.score for ranked in left}
     while left and len(chosen) < limit:
-        best = max(left, key=lambda ranked: costs[ranked.id])
+        best = max(left, key=scores.__getitem__)
         left.remove(best)
-        chosen.append(replace(best, score=round(costs[best.id], 2)))
+        chosen.append(replace(ranked[best], score=round(scores[best], 2)))
+        side = bearings[best] + 180
         for other in left:
-            if _side_gap(best, other) < _SAME_SIDE_DEG:
-                costs[other.id] *= _SAME_SIDE_COST
+            if -_SAME_SIDE_DEG < (side - bearings[other]) % 360 - 180 < _SAME_SIDE_DEG:
+                scores[other] *= _SAME_SIDE_COST
     return chosen
-
-
-def _side_gap(a: RankedCamera, b: RankedCamera) -> float:
-    return abs((a.bearing_deg - b.bearing_deg + 180) % 360 - 180)
 
 
 def rank(

@@ -25,7 +25,7 @@ from madang.video.commands.refusals import refuse
 from madang.video.config import VideoConfig
 from madang.video.decision_table import Fact, rule_on
 from madang.video.domain import ENDED_STATES, GrantEvent, GrantKind, GrantState, Moved, VideoRight
-from madang.video.models import Camera, Case, GrantCamera, GrantVersion, Lease, VideoGrant
+from madang.video.models import Camera, Case, GrantVersion, Lease, VideoGrant
 
 RULE_PREFIX = "video-grant@"
 """How `decided_by` begins when the decision table answered by itself."""
@@ -87,7 +87,7 @@ def request_grant(
     if isinstance(decision, Rejected):
         refuse(decision)
     row.save(force_insert=True)
-    _put_cameras(row, kept, version=1)
+    _put_cameras(tx, row, kept, version=1)
     _announce(tx, row, "video.grant.requested", now)
     _apply(tx, row, asked, decision.events[0], now)
     return row
@@ -163,30 +163,35 @@ class Scope:
     other_mode: frozenset[str]
 
 
+_SCOPE = ("pk", "mode", "authority_id", "active", "lon", "lat", "site__lon", "site__lat")
+
+
 def scope_of(case: Case, camera_ids: Sequence[str]) -> Scope:
     """Sorts the cameras asked for: within the case's radius and of its mode, outside, or of another mode."""
-    found = {camera.pk: camera for camera in Camera.objects.select_related("site").filter(pk__in=camera_ids)}
+    cameras = Camera.objects.filter(pk__in=camera_ids).values_list(*_SCOPE)
     fit: set[str] = set()
     other_mode: set[str] = set()
-    for camera in found.values():
-        if camera.authority_id != case.authority_id or not _near(case, camera):
-            continue
-        (fit if domain.same_world(Mode(camera.mode), Mode(case.mode)) else other_mode).add(camera.pk)
+    for camera_id, mode, authority, active, *at in cameras:
+        if authority == case.authority_id and active and _near(case, *_place(*at)):
+            (fit if domain.same_world(Mode(mode), Mode(case.mode)) else other_mode).add(camera_id)
     return Scope(frozenset(fit), frozenset(set(camera_ids) - fit - other_mode), frozenset(other_mode))
 
 
-def _near(case: Case, camera: Camera) -> bool:
-    lon, lat = place_of(camera)
-    if case.lon is None or case.lat is None or lon is None or lat is None or not camera.active:
+def _near(case: Case, lon: float | None, lat: float | None) -> bool:
+    if case.lon is None or case.lat is None or lon is None or lat is None:
         return False
     return distance_m(Point(case.lon, case.lat), Point(lon, lat)) <= case.radius_m * 1.02 + 5
 
 
 def place_of(camera: Camera) -> tuple[float | None, float | None]:
     """A camera's own position, else its site's."""
-    if camera.lon is not None and camera.lat is not None:
-        return camera.lon, camera.lat
-    return camera.site.lon, camera.site.lat
+    return _place(camera.lon, camera.lat, camera.site.lon, camera.site.lat)
+
+
+def _place(
+    lon: float | None, lat: float | None, site_lon: float | None, site_lat: float | None
+) -> tuple[float | None, float | None]:
+    return (lon, lat) if lon is not None and lat is not None else (site_lon, site_lat)
 
 
 def decide_grant(tx: Session, actor: Actor, grant_id: str, approve: bool, reason: str, now: datetime) -> VideoGrant:
@@ -259,7 +264,7 @@ def follow_case(tx: Session, row: VideoGrant, case: Case, by: str, now: datetime
     if isinstance(decision, Rejected) or not decision.events:
         return
     _apply(tx, row, grant, decision.events[0], now)
-    _put_cameras(row, kept, version=row.version)
+    _put_cameras(tx, row, kept, version=row.version)
     gone = Lease.objects.filter(grant=row, ended_at=None).exclude(camera_id__in=kept)
     end_leases(gone, "place_changed", now)
     if row.state != GrantState.PENDING_HUMAN:
@@ -267,16 +272,15 @@ def follow_case(tx: Session, row: VideoGrant, case: Case, by: str, now: datetime
         _announce(tx, row, "video.grant.extended", now)
 
 
-def _put_cameras(row: VideoGrant, kept: Sequence[str], version: int) -> None:
+def _put_cameras(tx: Session, row: VideoGrant, kept: Sequence[str], version: int) -> None:
     before = {link.camera_id: link for link in row.grant_cameras.filter(until_version=None)}
     for camera_id, link in before.items():
         if camera_id not in kept:
             link.until_version = version
             link.save(update_fields=["until_version"])
-    GrantCamera.objects.bulk_create(
-        GrantCamera(grant=row, camera_id=camera_id, rank=rank, since_version=version)
-        for rank, camera_id in enumerate(kept)
-        if camera_id not in before
+    tx.executemany(
+        "INSERT INTO video_grantcamera (grant_id, camera_id, rank, since_version) VALUES (?, ?, ?, ?)",
+        [(row.pk, camera_id, rank, version) for rank, camera_id in enumerate(kept) if camera_id not in before],
     )
 
 
@@ -469,7 +473,7 @@ def open_direct(tx: Session, row: VideoGrant, moved: Moved, cameras: Sequence[st
     """Writes a grant that no table rules on: roster and break-glass."""
     before = _as_domain(row, frozenset(cameras), frozenset(cameras))
     row.save(force_insert=True)
-    _put_cameras(row, cameras, version=1)
+    _put_cameras(tx, row, cameras, version=1)
     _announce(tx, row, "video.grant.requested", now)
     _apply(tx, row, before, moved, now)
     return row
