@@ -155,6 +155,30 @@ def police(platform: Platform, agency: Agency, key: ec.EllipticCurvePrivateKey) 
     system.http.close()
 
 
+@pytest.fixture
+def neighbour(platform: Platform, make_agency: Callable[..., Agency]) -> Iterator[PoliceSystem]:
+    """A second police room of the same city."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    agency = make_agency("jinyeong-police")
+    register_key(agency, "jinyeong-1", public_pem(key))
+    system = PoliceSystem(platform.origin, agency.code, agency.authority_id, Signing(key, "jinyeong-1"))
+    yield system
+    system.http.close()
+
+
+@pytest.fixture
+def stranger(platform: Platform, other_authority: Authority) -> Iterator[PoliceSystem]:
+    """A police room of another city."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    agency = Agency.objects.create(
+        code="busan-police", authority=other_authority, kind="police", name_ko="부산 경찰", mode="simulated"
+    )
+    register_key(agency, "busan-1", public_pem(key))
+    system = PoliceSystem(platform.origin, agency.code, other_authority.code, Signing(key, "busan-1"))
+    yield system
+    system.http.close()
+
+
 def request_body(**more: Any) -> dict[str, Any]:  # Any: JSON values
     """What a `VideoRequest` says; `more` replaces members."""
     return {

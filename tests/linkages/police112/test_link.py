@@ -6,7 +6,7 @@ import itertools
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from django.utils import timezone
 
-from madang.identity.models import Agency, AgencyKey, Authority
+from madang.identity.models import Agency, AgencyKey
 from madang.journal import civic
 from madang.linkages.police112 import links
 from madang.linkages.police112.models import LinkState
@@ -404,30 +404,6 @@ def test_a_busy_agency_is_tried_again_when_it_asked_with_the_same_bytes_under_a_
 
 
 # ------------------------------------------------------------------------------------- other agencies' things
-
-
-@pytest.fixture
-def neighbour(platform: Platform, make_agency: Callable[..., Agency]) -> Iterator[PoliceSystem]:
-    """A second police room of the same city."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    agency = make_agency("jinyeong-police")
-    register_key(agency, "jinyeong-1", public_pem(key))
-    system = PoliceSystem(platform.origin, agency.code, agency.authority_id, Signing(key, "jinyeong-1"))
-    yield system
-    system.http.close()
-
-
-@pytest.fixture
-def stranger(platform: Platform, other_authority: Authority) -> Iterator[PoliceSystem]:
-    """A police room of another city."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    agency = Agency.objects.create(
-        code="busan-police", authority=other_authority, kind="police", name_ko="부산 경찰", mode="simulated"
-    )
-    register_key(agency, "busan-1", public_pem(key))
-    system = PoliceSystem(platform.origin, agency.code, other_authority.code, Signing(key, "busan-1"))
-    yield system
-    system.http.close()
 
 
 def test_another_agencys_grant_and_lease_do_not_exist(

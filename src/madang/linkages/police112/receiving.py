@@ -25,7 +25,7 @@ from madang.kernel.clock import instant_text, parse_instant
 from madang.kernel.errors import BadRequestError, ForbiddenError, NotFoundError, PermanentError
 from madang.kernel.keyring import Keyring
 from madang.kernel.mode import Mode
-from madang.linkages.police112 import links, sealed, signing, translate, wire
+from madang.linkages.police112 import booked, links, sealed, signing, translate, wire
 from madang.linkages.police112.config import Police112Config, police112_config
 from madang.linkages.police112.models import WaitingMessage
 from madang.linkages.police112.refusals import LinkRefusalError
@@ -83,6 +83,8 @@ def answer(request: Request, desk: Desk) -> Answer:
         return _allowed(request, "POST", lambda: _open_lease(request, agency, claim, desk))
     if request.path == "/outbox":
         return _allowed(request, "GET", lambda: _fetch(request, agency, claim, desk))
+    if request.path == "/ledger":
+        return _allowed(request, "GET", lambda: _ledger(request, agency, claim, desk))
     on_lease = _LEASE.fullmatch(request.path)
     if on_lease:
         lease_id, verb = on_lease[1], on_lease[2]
@@ -331,6 +333,45 @@ def _fetch(request: Request, agency: Agency, claim: Claim, desk: Desk) -> Answer
         rows = list(WaitingMessage.objects.filter(agency=agency).order_by("pk")[:limit])
     messages = [{"cursor": str(row.pk), "message": parse_json(bytes(row.wire))} for row in rows]
     return Answer(200, {"messages": messages, "next": str(rows[-1].pk if rows else after)})
+
+
+def _ledger(request: Request, agency: Agency, claim: Claim, desk: Desk) -> Answer:
+    """What the platform has booked for the agency in a span of time."""
+    asked = _asked_ledger(request.query, agency, desk)
+    _enter(agency, claim, desk)
+    head = {"authority": asked.authority, "agency": asked.agency, "complete_from": instant_text(asked.since)}
+    return Answer(200, head | booked.page(asked, desk.keyring))
+
+
+def _asked_ledger(query: Mapping[str, str], agency: Agency, desk: Desk) -> booked.Asked:
+    mode = query.get("mode", agency.mode)
+    if mode not in _MODES[agency.mode]:
+        raise LinkRefusalError("wrong-mode", f"`mode` {mode[:40]!r} is not agreed for this agency", where="mode")
+    since, until = _instant(query, "since"), _instant(query, "until", desk.now)
+    if since >= until:
+        raise BadRequestError("since must be earlier than until", where="since")
+    return booked.Asked(
+        authority=agency.authority_id,
+        agency=agency.code,
+        source=source_of(agency.code),
+        mode=Mode(mode),
+        since=max(since, booked.reaches_back_to(desk.now)),
+        until=until,
+        after=booked.read_cursor(query["after"]) if query.get("after") else booked.Position(),
+        limit=_whole(query.get("limit", "200"), "limit", 1, booked.MOST),
+    )
+
+
+def _instant(query: Mapping[str, str], name: str, otherwise: datetime | None = None) -> datetime:
+    text = query.get(name, "")
+    if not text and otherwise is not None:
+        return otherwise
+    try:
+        return parse_instant(text.upper())
+    except (ValueError, OverflowError):
+        raise BadRequestError(
+            f"{name} must be an instant such as 2026-11-22T00:00:00Z; in a URL `+` is written %2B", where=name
+        ) from None
 
 
 def _whole(text: str, name: str, least: int, most: int) -> int:
