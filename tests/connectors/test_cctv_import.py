@@ -112,6 +112,12 @@ def test_more_issues_than_the_screen_keeps_are_all_in_the_file(
     assert len((imports.reports_dir() / f"{run.pk}.csv").read_text("utf-8-sig").splitlines()) == 11
 
 
+def test_formulas_in_a_file_stay_text_in_its_report(tmp_path: Path, authority: Authority, officer: Actor) -> None:
+    run = command.run(file_of(tmp_path, rows_of(설치목적구분='=HYPERLINK("http://x")')), authority.code, officer)
+    with (imports.reports_dir() / f"{run.pk}.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert next(csv.DictReader(file))["value"].startswith("'=")
+
+
 def test_a_wrong_file_is_refused_with_the_reason_and_changes_nothing(
     tmp_path: Path, authority: Authority, officer: Actor
 ) -> None:

@@ -88,9 +88,8 @@ class ImportLog:
         most = config().issues_kept
         rows = []
         for issue in issues:
-            self._writer.writerow(
-                (issue.row_number, issue.level, issue.code, issue.column, issue.value, issue.ko, issue.en)
-            )
+            texts = (issue.column, issue.value, issue.ko, issue.en)
+            self._writer.writerow((issue.row_number, issue.level, issue.code, *(_as_text(text) for text in texts)))
             self._kept[issue.code] += 1
             if self._kept[issue.code] <= most:
                 rows.append(_issue_row(self.run.pk, issue))
@@ -117,6 +116,12 @@ class ImportLog:
 def _issue_row(run_id: str, issue: Issue) -> tuple[object, ...]:
     texts = (issue.column[:100], issue.value[:200], issue.ko[:300], issue.en[:300])
     return (run_id, issue.row_number, issue.level.value, issue.code, *(_storable(text) for text in texts))
+
+
+def _as_text(text: str) -> str:
+    """A cell that a spreadsheet shows and never computes: a hostile file's `=…` comes back in its report."""
+    plain = _storable(text)
+    return f"'{plain}" if plain.startswith(("=", "+", "-", "@", "\t")) else plain
 
 
 def _storable(text: str) -> str:

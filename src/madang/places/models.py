@@ -7,6 +7,19 @@ from django.db import models
 from madang.kernel.ids import new_id
 
 
+def authority_key() -> models.ForeignKey[models.Model, models.Model]:
+    """The city a row belongs to. Every table here has an index that begins with it, so it needs none of its own."""
+    return models.ForeignKey(
+        "identity.Authority",
+        on_delete=models.PROTECT,
+        db_column="authority",
+        to_field="code",
+        related_name="+",
+        db_index=False,
+        verbose_name="기관 Authority",
+    )
+
+
 class BaseKind(models.TextChoices):
     """What a piece of the base map is."""
 
@@ -58,9 +71,7 @@ class _Boxed(models.Model):
 class Boundary(_Boxed):
     """An administrative area of a city (행정구역), usually one 읍·면·동."""
 
-    authority = models.ForeignKey(
-        "identity.Authority", on_delete=models.PROTECT, db_column="authority", to_field="code", related_name="+"
-    )
+    authority = authority_key()
     code = models.CharField("코드 Code", max_length=20)
     level = models.CharField("단계 Level", max_length=20, default="dong")
     name_ko = models.CharField("이름 Name", max_length=100)
@@ -78,9 +89,7 @@ class Boundary(_Boxed):
 class BaseFeature(_Boxed):
     """A road, building, water, park or label of the base map."""
 
-    authority = models.ForeignKey(
-        "identity.Authority", on_delete=models.PROTECT, db_column="authority", to_field="code", related_name="+"
-    )
+    authority = authority_key()
     kind = models.CharField("종류 Kind", max_length=20, choices=BaseKind.choices)
     source_key = models.CharField(max_length=80)
     name = models.CharField("이름 Name", max_length=200, blank=True)
@@ -100,9 +109,7 @@ class BaseFeature(_Boxed):
 class AddressPoint(models.Model):
     """An address whose position is known. `street` and the numbers are what a search looks up."""
 
-    authority = models.ForeignKey(
-        "identity.Authority", on_delete=models.PROTECT, db_column="authority", to_field="code", related_name="+"
-    )
+    authority = authority_key()
     address = models.CharField("주소 Address", max_length=300)
     street = models.CharField("도로명 또는 동·리 Street or dong", max_length=100)
     area = models.CharField("시군구·읍면동 Area", max_length=100, blank=True)
@@ -129,9 +136,7 @@ class AddressPoint(models.Model):
 class LayerRevision(models.Model):
     """Changes with each change of one layer of one city, so that what was built from it knows when it is old."""
 
-    authority = models.ForeignKey(
-        "identity.Authority", on_delete=models.PROTECT, db_column="authority", to_field="code", related_name="+"
-    )
+    authority = authority_key()
     layer = models.CharField(max_length=20)
     revision = models.BigIntegerField(default=0)
 
@@ -146,9 +151,7 @@ class ImportRun(models.Model):
     """One file taken in, or refused: who, what, when, how far, with what result."""
 
     id = models.CharField(primary_key=True, max_length=36, default=new_id, editable=False)
-    authority = models.ForeignKey(
-        "identity.Authority", on_delete=models.PROTECT, db_column="authority", to_field="code", related_name="+"
-    )
+    authority = authority_key()
     kind = models.CharField("종류 Kind", max_length=40)
     filename = models.CharField("파일 File", max_length=255)
     stored_path = models.CharField(
@@ -182,7 +185,7 @@ class ImportRun(models.Model):
 class ImportIssue(models.Model):
     """One fault of one row: where, what was there, and why it was not taken as it stood."""
 
-    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="issues")
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="issues", db_index=False)
     row_number = models.BigIntegerField("행 Row")
     severity = models.CharField("정도 Severity", max_length=10, choices=Severity.choices)
     code = models.CharField("코드 Code", max_length=40)
