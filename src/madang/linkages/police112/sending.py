@@ -20,8 +20,10 @@ from madang.journal import civic
 from madang.journal.handlers import Delivery, OutboxMessage, Subscriber
 from madang.kernel.clock import instant_text, system_clock
 from madang.kernel.errors import PermanentError, TemporaryError
+from madang.kernel.keyring import Keyring
 from madang.linkages.police112 import links, signing, translate, wire
 from madang.linkages.police112.config import Police112Config, police112_config
+from madang.linkages.police112.endpoints import ENDPOINTS, LANES, HangingError
 from madang.linkages.police112.models import WaitingMessage
 from madang.response import record
 from madang.response.models import Incident, SourceCall
@@ -47,7 +49,7 @@ _END_KO = {
 
 def subscriber() -> Subscriber:
     """What the linkage wants to hear of."""
-    return Subscriber(links.SUBSCRIBER, GRANT_TOPICS | record.TOPICS, prepare, deliver)
+    return Subscriber(links.SUBSCRIBER, GRANT_TOPICS | record.TOPICS, prepare, deliver, lanes=LANES)
 
 
 # --------------------------------------------------------------------------------------------- translating
@@ -219,7 +221,8 @@ def deliver(delivery: Delivery) -> None:
     if not agency.endpoint_url:
         _keep(agency, delivery)
         return
-    post(agency, delivery.wire)
+    with ENDPOINTS.visit(agency.code, police112_config().timeout_s):
+        post(agency, delivery.wire)
 
 
 def _keep(agency: Agency, delivery: Delivery) -> None:
@@ -232,21 +235,44 @@ def _keep(agency: Agency, delivery: Delivery) -> None:
 
 def post(agency: Agency, body: bytes) -> None:
     """One signed attempt. Raises `PermanentError` for a refusal, `TemporaryError` for anything that may pass."""
-    error: TemporaryError | PermanentError | None = None
-    try:
-        _post(agency.endpoint_url, body)
-    except (TemporaryError, PermanentError) as failed:
-        error = failed
+    error = attempt(agency.endpoint_url, body)
     links.note_sent(agency, str(error or ""), system_clock())
     if error is not None:
         raise error
 
 
+def attempt(url: str, body: bytes) -> TemporaryError | PermanentError | None:
+    """One signed attempt that touches no store: None, or why it failed."""
+    try:
+        _post(url, body)
+    except (TemporaryError, PermanentError) as error:
+        return error
+    return None
+
+
+def warm() -> None:
+    """Makes ready what the first message would wait for: the client with its certificates, the signer."""
+    config, keys = police112_config(), settings.MADANG_KEYS
+    _client(config)
+    _signed(config.origin, b"", keys)
+
+
 def _post(url: str, body: bytes) -> None:
     config = police112_config()
     check_endpoint(url, config)
-    keys = settings.MADANG_KEYS
-    headers = signing.sign(
+    headers = _signed(url, body, settings.MADANG_KEYS)
+    try:
+        with _client(config).stream("POST", url, content=body, headers=headers) as response:
+            said = _beginning(response)
+    except httpx.TimeoutException as error:
+        raise HangingError(f"{type(error).__name__}: no answer in {config.timeout_s:g} s") from None
+    except httpx.HTTPError as error:
+        raise TemporaryError(f"{type(error).__name__}: {error}") from None
+    _judge(response.status_code, said, response.headers)
+
+
+def _signed(url: str, body: bytes, keys: Keyring) -> dict[str, str]:
+    return signing.sign(
         "POST",
         url,
         body,
@@ -255,12 +281,6 @@ def _post(url: str, body: bytes) -> None:
         now=system_clock(),
         algorithm="ecdsa-p256-sha256",
     )
-    try:
-        with _client(config).stream("POST", url, content=body, headers=headers) as response:
-            said = _beginning(response)
-    except httpx.HTTPError as error:
-        raise TemporaryError(f"{type(error).__name__}: {error}") from None
-    _judge(response.status_code, said, response.headers)
 
 
 def _beginning(response: httpx.Response) -> str:
