@@ -7,7 +7,6 @@ they hold, city by city.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -343,11 +342,6 @@ def audit(
         now=system_clock(),
         body=body or {},
     )
-
-
-def transaction() -> AbstractContextManager[Session]:
-    """One civic transaction, for pages that call a room's commands."""
-    return civic.transaction()
 
 
 def said(error: MadangError) -> str:
