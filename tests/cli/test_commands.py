@@ -133,29 +133,28 @@ def test_a_tampered_audit_row_is_named(home: Installation) -> None:
     assert "48250 row 2" in done.err
 
 
-def test_a_wrong_file_is_refused_with_what_was_expected(home: Installation) -> None:
-    wrong = home.directory / "minutes.csv"
+CCTV = (
+    "관리기관명,소재지도로명주소,소재지지번주소,설치목적구분,카메라대수,카메라화소수,촬영방면정보,보관일수,설치년월,"
+    "관리기관전화번호,위도,경도,데이터기준일자\n"
+    "김해시,경상남도 김해시 가락로 1,,생활방범,2,200,,30,2020-01,055-000-0000,35.2300,128.8800,2026-01-01\n"
+    "김해시,경상남도 김해시 가락로 9,,교통단속,1,200,,30,2020-01,055-000-0000,35.2310,128.8810,2026-01-01\n"
+)
+
+
+def test_a_citys_file_is_taken_once_however_often_it_is_read_and_a_wrong_one_is_refused(home: Installation) -> None:
+    file, wrong = home.directory / "cctv.csv", home.directory / "minutes.csv"
+    file.write_text(CCTV, encoding="cp949")
     wrong.write_text("회의록\n오늘은 비가 왔다\n", encoding="utf-8")
-    cctv, boundaries = run_all(home, f"import cctv {wrong}", f"import boundaries {wrong}")
-    assert cctv.code == boundaries.code == 1
-    assert "minutes.csv was refused" in cctv.err
-    assert "GeoJSON" in boundaries.err
-
-
-def test_a_city_files_cameras_are_imported_once_however_often_it_is_read(home: Installation) -> None:
-    file = home.directory / "cctv.csv"
-    file.write_text(
-        "관리기관명,소재지도로명주소,소재지지번주소,설치목적구분,카메라대수,카메라화소수,촬영방면정보,보관일수,설치년월,"
-        "관리기관전화번호,위도,경도,데이터기준일자\n"
-        "김해시,경상남도 김해시 가락로 1,,생활방범,2,200,,30,2020-01,055-000-0000,35.2300,128.8800,2026-01-01\n"
-        "김해시,경상남도 김해시 가락로 9,,교통단속,1,200,,30,2020-01,055-000-0000,35.2310,128.8810,2026-01-01\n",
-        encoding="cp949",
+    first, second, cctv, boundaries = run_all(
+        home, f"import cctv {file}", f"import cctv {file}", f"import cctv {wrong}", f"import boundaries {wrong}"
     )
-    first, second = run_all(home, f"import cctv {file}", f"import cctv {file}")
     assert (first.code, second.code) == (0, 0), first.err + second.err
     with closing(sqlite3.connect(home.directory / "civic.sqlite3")) as store:
         assert store.execute("SELECT count(*) FROM video_site").fetchone() == (2,)
         assert store.execute("SELECT count(*) FROM video_camera WHERE active").fetchone() == (3,)
+    assert cctv.code == boundaries.code == 1
+    assert "minutes.csv was refused" in cctv.err
+    assert "GeoJSON" in boundaries.err
 
 
 def test_the_key_an_installation_shows_agencies_is_its_own(home: Installation) -> None:

@@ -26,7 +26,6 @@ from tests.site.serving import (
     children_of,
     copied,
     environment,
-    install,
     is_alive,
     serving,
     until,
@@ -160,8 +159,10 @@ def test_without_keys_it_refuses_to_start_and_says_how_to_get_them(tmp_path: Pat
     assert "--insecure-dev" in refused.stderr
 
 
-def test_a_taken_port_is_told_in_one_line(tmp_path: Path, home: Installation, server: subprocess.Popen[bytes]) -> None:
-    other = install(tmp_path / "city")
+def test_a_taken_port_is_told_in_one_line(
+    template: Installation, tmp_path: Path, home: Installation, server: subprocess.Popen[bytes]
+) -> None:
+    other = copied(template, tmp_path / "city")
     text = other.config.read_text().replace(f"port = {other.port}", f"port = {home.port}", 1)
     other.config.write_text(text)
     refused = other.run("serve")
