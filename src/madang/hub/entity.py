@@ -158,8 +158,9 @@ def _is_instant(text: str) -> bool:
     if len(text) > 40 or "T" not in text:
         return False
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
+        value = datetime.fromisoformat(text)
+        return value.tzinfo is not None and value.astimezone(UTC) is not None
+    except (ValueError, OverflowError):
         return False
 
 

@@ -40,10 +40,10 @@ from madang.kernel.clock import Clock, system_clock
 T = TypeVar("T")
 
 _SLICE_S = 0.004
-_INLINE_S = 0.002
+_INLINE_STEPS = 10
 _STEPS = 2_000
 _PROBE_LIMIT = 2_000
-_LOOK_S = 0.0005
+_LOOK_STEPS = 4
 _SELECTS = 512
 _TRIMMED = 1_000
 _READERS = 2
@@ -71,6 +71,7 @@ class _Reader:
         self.connection.pragma("cache_size", -16_000)
         self.related: Callable[[Json], bool] = lambda _geometry: False
         self.deadline = math.inf
+        self.steps = math.inf
         self.rare: set[str] = set()
         """Comparisons that found few entities the last time: their index is asked first."""
         create: Any = self.connection.create_scalar_function  # Any: apsw types the arguments as any column value
@@ -85,8 +86,12 @@ class _Reader:
         return self.related({"type": "Point", "coordinates": [lon, lat]})
 
     def _too_long(self) -> bool:
-        """Ends a statement that runs past its deadline (asked every few thousand steps of SQLite's machine)."""
-        return time.monotonic() > self.deadline
+        """Ends a statement that takes too many steps or too long; asked every `_STEPS` steps of SQLite's machine.
+
+        On the event loop steps are counted, not time: a neighbour on the machine must not make a query look slow.
+        """
+        self.steps -= 1
+        return self.steps < 0 or time.monotonic() > self.deadline
 
 
 @lru_cache(maxsize=256)
@@ -319,11 +324,11 @@ class SqliteStore:
     @contextlib.contextmanager
     def _briefly(self) -> Iterator[None]:
         """On the event loop only what is quick; what is not goes to a thread (a thread costs 60 µs, measured)."""
-        self._inline.deadline = time.monotonic() + _INLINE_S
+        self._inline.steps = _INLINE_STEPS
         try:
             yield
         finally:
-            self._inline.deadline = math.inf
+            self._inline.steps = math.inf
 
     async def _in_thread(self, read: Callable[[_Reader], T]) -> T:
         def run() -> T:
@@ -485,16 +490,16 @@ def _found(reader: _Reader, select: Select, query: Query, columns: str) -> list[
     finds a page of what is common at once. Only for what is rare the index is counted, and used where it says few."""
     if select.cheaper is None or select.probe is None:
         return [*_rows(reader.connection, select, query, columns)]
-    patience = reader.deadline
+    patience = reader.steps
     if select.probe.text not in reader.rare:
-        reader.deadline = min(patience, time.monotonic() + _LOOK_S)
+        reader.steps = _LOOK_STEPS
         try:
             return [*_rows(reader.connection, select, query, columns)]
         except apsw.InterruptError:
-            if time.monotonic() > patience:
+            if reader.steps >= 0:
                 raise
         finally:
-            reader.deadline = patience
+            reader.steps = patience
     probe = f"SELECT count(*) FROM ({select.probe.text} LIMIT {_PROBE_LIMIT})"  # noqa: S608 -- bound
     few = ApswSession(reader.connection).execute(probe, select.probe.values)[0][0] < _PROBE_LIMIT
     if few and len(reader.rare) < _SELECTS:
