@@ -26,6 +26,7 @@ OPERATOR_RIGHTS = [
 PEOPLE = {
     "operator": ("김하늘", OPERATOR_RIGHTS),
     "seer": ("김하늘", [right for right in OPERATOR_RIGHTS if right != "view_map"]),
+    "auditor": ("정감사", ["read_audit"]),
     "officer": ("박도시", ["view_map", "import_data", "manage_cameras"]),
 }
 PASSWORD = "correct horse"

@@ -199,19 +199,24 @@ class MockCity:
         return self._me()
 
     def _get_roster(self, _parts: list[str], _query: Row, _body: Row) -> Row:
-        shifts = [] if self.duty is None else [{"id": "s1", "person": {"id": "person:1", "name": "김하늘"}, **self.duty}]
+        shifts = (
+            [] if self.duty is None else [{"id": "s1", "person": {"id": "person:1", "name": "김하늘"}, **self.duty}]
+        )
         return {"shifts": shifts}
 
     def _get_snapshot(self, _parts: list[str], _query: Row, _body: Row) -> Row:
         return {
             "cursor": str(self.seq),
-            **{
-                key: list(getattr(self.city, key).values())
-                for key in ("incidents", "grants", "tasks", "links", "feeds")
-            },
+            **{key: self._seen(key) for key in ("incidents", "grants", "tasks", "links", "feeds")},
             "counters": {"dead_letters": 1, "rejects": 2, "alarms": 0},
             "now": instant(datetime.now(UTC)),
         }
+
+    def _seen(self, table: str) -> list[Row]:
+        """The rows of a table that the person at the screen may see."""
+        rights = mock_city.PEOPLE[self.user or "operator"][1]
+        open_to_all = table in ("links", "feeds")
+        return list(getattr(self.city, table).values()) if open_to_all or "view_incident" in rights else []
 
     def _get_incidents(self, parts: list[str], _query: Row, _body: Row) -> Row:
         row = self._incident(parts[0])

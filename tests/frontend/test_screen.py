@@ -59,10 +59,16 @@ def test_a_locked_login_says_so(page: Page) -> None:
     expect(page.locator("form [role=alert]")).to_contain_text("잠겼습니다")
 
 
-def test_a_person_without_the_right_sees_no_incidents_but_the_map(page: Page, mock: MockCity) -> None:
+def test_a_person_without_the_right_sees_no_incidents_but_the_map(page: Page) -> None:
     log_in(page, "officer")
     expect(page.locator("#queue")).to_contain_text("권한이 없습니다")
     expect(page.locator("canvas")).to_be_visible()
+    expect(page.locator("[data-incident]")).to_have_count(0)
+
+
+def test_a_role_without_a_control_room_is_sent_to_the_back_office(page: Page, mock: MockCity) -> None:
+    log_in(page, "auditor")
+    expect(page.get_by_role("link", name="업무 관리 화면")).to_be_visible()
     assert mock.asked("/snapshot") == []
 
 

@@ -108,6 +108,11 @@ class Desk {
     return this.me?.person.id ?? NOBODY;
   }
 
+  /** Whether this role has anything to see here; others work in the back office. */
+  get hasDesk(): boolean {
+    return this.can("view_incident") || this.can("view_map");
+  }
+
   can(right: string): boolean {
     return this.me?.rights.includes(right) ?? false;
   }
@@ -161,7 +166,7 @@ class Desk {
   enter(me: Me): void {
     this.session = { phase: "in", me };
     this.forget();
-    if (!this.can("view_incident")) return;
+    if (!this.hasDesk) return;
     this.stream = new LiveLine({
       onSnapshot: (snapshot) => this.onSnapshot(snapshot),
       onChanges: (changes) => this.onChanges(changes),
