@@ -90,52 +90,6 @@ _ON_REQUEST = (("query", "hub query of 20 by type and attribute, never asked bef
 """Measured with `all`: not yet where it should be."""
 
 
-def run(self, kind: str, seconds: float) -> None:
-    """One short run of one kind of load."""
-    first = SEEDED if kind == "retrieve" else self.created
-    before = self.cpu_s()
-    command = [sys.executable, "-m", "benchmarks.hub_load", str(self.port), kind, str(seconds), str(first)]
-    said = orjson.loads(
-        subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT, timeout=seconds + 20).stdout
-    )
-    if said["bad"]:
-        raise RuntimeError(f"{said['bad']} answers of {kind} were not 2xx")
-    if kind.startswith("create"):
-        self.created += int(said["requests"])
-    self.rates.setdefault(kind, []).append(said["requests"] / said["seconds"])
-    self.cpu_us.setdefault(kind, []).append((self.cpu_s() - before) / said["requests"] * 1e6)
-
-
-@contextmanager
-def serving(which: str, folder: Path) -> Iterator[Server]:
-    """A server on a fresh store."""
-    command = [sys.executable, "-m", "benchmarks.hub_server", which, str(folder / f"{which}.sqlite3"), INDEXED]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
-        assert process.stdout is not None
-        try:
-            yield Server(process, int(process.stdout.readline()))
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
-
-
-def _seed(server: Server) -> None:
-    """The entities that retrievals and queries find."""
-    while server.created < SEEDED:
-        server.run("create-location", 1.0)
-    server.rates.clear()
-    server.cpu_us.clear()
-
-
-_KINDS = (
-    ("retrieve", "hub retrieve", 0.6),
-    ("query", "hub query of 20 by type and attribute, each another", 0.3),
-    ("query-again", "hub query of 20 by type and attribute, asked before", 0.3),
-    ("create", "hub create, durable", 0.45),
-    ("create-location", "hub create with location, durable", 0.45),
-)
-
-
 def run(quick: bool, kinds: Sequence[tuple[str, str, float]] = _KINDS) -> list[Result]:
     """Medians of alternating short runs."""
     rounds, seconds = (3, 1.0) if quick else (7, 2.0)
