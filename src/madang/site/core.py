@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -44,6 +45,7 @@ def run_core(config: Config) -> int:
         prepare_stores(config, before_upgrade)
         app = build_app(config)
         server = _server(app, config)
+        _collect_from_now_on()
         with contextlib.suppress(SystemExit):
             server.run(sockets=[_listen(config)])
     if app.refused:
@@ -61,9 +63,16 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 def run_worker(config: Config) -> int:
     """Runs the hungry background work until SIGTERM or SIGINT."""
     django.setup()
+    _collect_from_now_on()
     asyncio.run(_work(config))
     _leave(0)
     return 0
+
+
+def _collect_from_now_on() -> None:
+    """Garbage is collected from here on, and what the start has made is never looked through again."""
+    gc.freeze()
+    gc.enable()
 
 
 async def _work(config: Config) -> None:

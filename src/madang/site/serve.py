@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -212,6 +213,7 @@ def _insecure_keys(config: Config, *, allowed: bool) -> str:
 
 def run_role(role: str) -> int:
     """Runs core or worker in this process; returns the exit code."""
+    gc.disable()  # nothing of what starting makes is garbage; enabled again when it is done
     _set_up_logs(role)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "madang.site.settings")
     try:
