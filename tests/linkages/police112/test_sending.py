@@ -16,6 +16,7 @@ from madang.linkages.police112 import sending, workers
 from madang.linkages.police112.config import Police112Config, police112_config
 from madang.linkages.police112.models import LinkState
 from madang.linkages.police112.queries import links
+from madang.places import boundaries
 from tests.linkages.police112.agency import Mailbox
 from tests.linkages.police112.test_contract_page import validator
 
@@ -102,6 +103,14 @@ def test_the_heartbeat_worker_ends_when_told(db: None) -> None:
     stop = threading.Event()
     stop.set()
     workers.send_heartbeats(stop)
+
+
+def test_what_the_first_call_needs_is_ready_before_it_comes(agency: Agency) -> None:
+    sending._client.cache_clear()
+    boundaries._indexes.pop(agency.authority_id, None)
+    workers._warm()
+    assert sending._client.cache_info().currsize == 1
+    assert agency.authority_id in boundaries._indexes
 
 
 def test_a_wrong_section_is_refused_by_name(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from madang.kernel.workers import ThreadWorker
 from madang.linkages.police112 import links, receiving, sending, wire
 from madang.linkages.police112.config import Police112Config, police112_config
 from madang.linkages.police112.endpoints import ENDPOINTS
+from madang.places import boundaries, geocode
 
 log = logging.getLogger("madang.linkages.police112")
 _BEATS = 32
@@ -41,7 +42,7 @@ def workers(services: object) -> list[ThreadWorker]:
 def send_heartbeats(stop: threading.Event) -> None:
     """Sends each agency a heartbeat every `heartbeat_s` until told to stop; first makes ready what calls will need."""
     try:
-        sending.warm()
+        _warm()
         while not stop.is_set():
             next_s = time.monotonic() + police112_config().heartbeat_s
             try:
@@ -52,6 +53,18 @@ def send_heartbeats(stop: threading.Event) -> None:
             stop.wait(max(0.0, next_s - time.monotonic()))
     finally:
         connections.close_all()
+
+
+def _warm() -> None:
+    """What the first call would otherwise wait for: the client with its certificates, each city's districts and
+    addresses. (The cameras' index is kept by video.)"""
+    sending.warm()
+    try:
+        for city in Agency.objects.filter(kind="police", active=True).values_list("authority", flat=True).distinct():
+            boundaries.index_of(city)
+            geocode.candidates(city, "시청", limit=1)
+    except DatabaseError:
+        log.exception("districts and addresses are read with the first call")
 
 
 def beat_once() -> None:
