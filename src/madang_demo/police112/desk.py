@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,30 @@ class Dialogue:
         return alive[-1] if alive else None
 
 
+@dataclass
+class View:
+    """One camera being looked at. `seen`: seconds to the first fragment, and when the last came."""
+
+    lease_id: str
+    number: str
+    grant_id: str
+    camera_id: str
+    film: Film = field(default_factory=Film)
+    seen: dict[str, float] = field(default_factory=dict)
+    opened: float = field(default_factory=time.monotonic)
+    code: int | None = None
+
+
+async def _finish(tasks: Sequence[asyncio.Task[None]], budget_s: float) -> None:
+    """Waits for tasks, then drops those that take longer."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=max(0.0, budget_s))
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Desk:
     """Runs calls side by side; `heard` is fed by the door."""
 
@@ -49,6 +74,9 @@ class Desk:
         self._platform = platform
         self._ledger = ledger
         self._dialogues: dict[str, Dialogue] = defaultdict(Dialogue)
+        self._open: dict[str, asyncio.Task[None]] = {}
+        self._views: set[asyncio.Task[None]] = set()
+        self._hurried = False
 
     def heard(self, message: Message) -> None:
         """A new message from the platform."""
@@ -64,6 +92,33 @@ class Desk:
             dialogue.decisions.append(body["decision"])
             log.info("%s: %s %s", message["dialogue_id"], body["decision"], body["text_ko"])
         dialogue.changed.set()
+
+    def begin(self, call: Call) -> asyncio.Task[None]:
+        """Takes a call; it is worked on from now on."""
+        task = asyncio.create_task(self.work(call))
+        self._open[call.number] = task
+        task.add_done_callback(lambda _: self._open.pop(call.number, None))
+        return task
+
+    async def close_all(self, budget_s: float) -> None:
+        """Drops every call under way: closes it at the platform, sees its pictures stop, all within `budget_s`."""
+        self._hurried = True
+        until_s = time.monotonic() + budget_s
+        numbers, tasks = list(self._open), list(self._open.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        closing = [asyncio.create_task(self._close(number)) for number in numbers]
+        await _finish(closing, until_s - time.monotonic())
+        await _finish(list(self._views), until_s - time.monotonic())
+
+    async def _close(self, number: str) -> None:
+        dialogue = self._dialogues[number]
+        if dialogue.seq:
+            dialogue.seq += 1
+            with contextlib.suppress(RefusedError):
+                await self._platform.send("CallClosed", number, dialogue.seq, {"text": "[모의] 근무를 마치며 종결"})
+        self._ledger.call_ended(number, "closed at the end of the day")
 
     async def work(self, call: Call) -> None:
         """One call from registration to report."""
@@ -123,7 +178,7 @@ class Desk:
     async def _watch(self, call: Call, offer: Message) -> None:
         """Opens the best cameras, looks for a while, closes the call and sees the pictures stop."""
         cameras = [camera["camera_id"] for camera in offer["cameras"][: self._settings.cameras]]
-        views = [asyncio.create_task(self._view(call, offer["grant_id"], camera)) for camera in cameras]
+        views = [self._begin_view(call, offer["grant_id"], camera) for camera in cameras]
         await asyncio.wait(views, timeout=self._settings.watch_s)
         await self._say(call, "CallClosed", {})
         await asyncio.wait(views, timeout=40)
@@ -134,6 +189,12 @@ class Desk:
     def _who(self, **more: Any) -> Message:  # Any: JSON members
         return {"from": self._settings.agency, "to": self._settings.authority, "mode": self._settings.mode, **more}
 
+    def _begin_view(self, call: Call, grant_id: str, camera_id: str) -> asyncio.Task[None]:
+        view = asyncio.create_task(self._view(call, grant_id, camera_id))
+        self._views.add(view)
+        view.add_done_callback(self._views.discard)
+        return view
+
     async def _view(self, call: Call, grant_id: str, camera_id: str) -> None:
         asked = self._who(grant_id=grant_id, camera_id=camera_id, officer=call.officer)
         try:
@@ -141,51 +202,64 @@ class Desk:
         except RefusedError as error:
             log.warning("%s: no lease for %s: %s", call.number, camera_id, error)
             return
-        lease_id, film, opened = ticket["lease_id"], Film(), time.monotonic()
-        self._ledger.view_began(lease_id, call.number, grant_id, camera_id)
-        seen: dict[str, float] = {}
-        code: int | None = None
+        view = View(ticket["lease_id"], call.number, grant_id, camera_id)
+        self._ledger.view_began(view.lease_id, view.number, grant_id, camera_id)
         try:
-            async with websockets.connect(ticket["url"], max_size=16_000_000, open_timeout=10) as socket:
-                await socket.send(json.dumps({"lease": ticket["token"]}))
-                renewing = asyncio.create_task(self._renew(socket, lease_id, ticket["renew_after_s"]))
-                with contextlib.suppress(websockets.ConnectionClosed):
-                    await self._look(socket, film, seen, opened)
-                renewing.cancel()
-                code = socket.close_code
+            await self._show(ticket, view)
         except (OSError, TimeoutError, ValueError, websockets.WebSocketException) as error:
             log.warning("%s: the view of %s failed: %s", call.number, camera_id, error)
-        ended = self._dialogues[call.number].ended.get(grant_id)
-        late = max(0.0, seen["last"] - ended) if ended and "last" in seen else None
-        change = await asyncio.to_thread(film.change) if film.fragments else None
-        first = seen.get("first")
+        finally:
+            self._book(view)
+        await self._taste(view)
+
+    async def _show(self, ticket: Message, view: View) -> None:
+        async with websockets.connect(ticket["url"], max_size=16_000_000, open_timeout=10, close_timeout=1) as socket:
+            await socket.send(json.dumps({"lease": ticket["token"]}))
+            renewing = asyncio.create_task(self._renew(socket, view.lease_id, ticket["renew_after_s"]))
+            try:
+                with contextlib.suppress(websockets.ConnectionClosed):
+                    await self._look(socket, view)
+            finally:
+                renewing.cancel()
+                view.code = socket.close_code
+
+    def _book(self, view: View) -> None:
+        ended = self._dialogues[view.number].ended.get(view.grant_id)
+        film, last = view.film, view.seen.get("last")
         self._ledger.view_ended(
-            lease_id,
+            view.lease_id,
             fragments=film.fragments,
             media_s=film.media_s,
-            first_s=first,
-            change=change,
-            close_code=code,
-            after_end_s=late,
+            first_s=view.seen.get("first"),
+            close_code=view.code,
+            after_end_s=max(0.0, last - ended) if ended and last else None,
         )
         log.info(
-            "%s: %s, %d fragments, %.1f s of film, ended %s", call.number, camera_id, film.fragments, film.media_s, code
+            "%s: %s, %d fragments, %.1f s of film, ended %s",
+            view.number,
+            view.camera_id,
+            film.fragments,
+            film.media_s,
+            view.code,
         )
 
-    async def _look(
-        self, socket: websockets.ClientConnection, film: Film, seen: dict[str, float], opened: float
-    ) -> None:
+    async def _taste(self, view: View) -> None:
+        """Decodes the first pictures, unless the room is closing: has anything moved?"""
+        if view.film.fragments and not self._hurried:
+            self._ledger.view_moved(view.lease_id, await asyncio.to_thread(view.film.change))
+
+    async def _look(self, socket: websockets.ClientConnection, view: View) -> None:
         initialised = False
         async for frame in socket:
             if isinstance(frame, str):
                 continue
             if not initialised:
-                film.begin(frame)
+                view.film.begin(frame)
                 initialised = True
                 continue
-            seen.setdefault("first", time.monotonic() - opened)
-            film.add(frame)
-            seen["last"] = time.monotonic()
+            view.seen.setdefault("first", time.monotonic() - view.opened)
+            view.film.add(frame)
+            view.seen["last"] = time.monotonic()
 
     async def _renew(self, socket: websockets.ClientConnection, lease_id: str, every_s: float) -> None:
         while True:

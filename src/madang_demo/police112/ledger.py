@@ -97,28 +97,43 @@ class Ledger:
         fragments: int,
         media_s: float,
         first_s: float | None,
-        change: float | None,
         close_code: int | None,
         after_end_s: float | None,
     ) -> None:
         self._db.execute(
-            "UPDATE views SET ended_at = ?, fragments = ?, media_s = ?, first_s = ?, change = ?, close_code = ?,"
+            "UPDATE views SET ended_at = ?, fragments = ?, media_s = ?, first_s = ?, close_code = ?,"
             " after_end_s = ? WHERE lease_id = ?",
-            (_now(), fragments, media_s, first_s, change, close_code, after_end_s, lease_id),
+            (_now(), fragments, media_s, first_s, close_code, after_end_s, lease_id),
         )
 
-    def sent_digests(self) -> dict[str, str]:
-        """Message id → body digest of everything the platform acknowledged."""
-        return dict(
-            self._db.execute("SELECT msg_id, digest FROM sent WHERE status IN (200, 202) AND kind != 'Heartbeat'")
-        )
+    def view_moved(self, lease_id: str, change: float | None) -> None:
+        """How much the pictures changed, once looked into."""
+        self._db.execute("UPDATE views SET change = ? WHERE lease_id = ?", (change, lease_id))
 
-    def got_digests(self) -> dict[str, str]:
-        return dict(self._db.execute("SELECT msg_id, digest FROM got WHERE kind != 'Heartbeat'"))
+    def unsent_since(self) -> str | None:
+        """When the oldest message without a final answer was made."""
+        query = "SELECT min(made_at) FROM sent WHERE status IS NULL OR status >= 500 OR status = 0"
+        oldest: str | None = self._db.execute(query).fetchone()[0]
+        return oldest
 
-    def watched_leases(self) -> set[str]:
-        """Leases under which at least one fragment was seen."""
-        return {row[0] for row in self._db.execute("SELECT lease_id FROM views WHERE fragments > 0")}
+    def sent_digests(self, since: str = "") -> dict[str, str]:
+        """Message id → body digest of everything made since then that the platform acknowledged."""
+        query = "SELECT msg_id, digest FROM sent WHERE status IN (200, 202) AND kind != 'Heartbeat' AND made_at >= ?"
+        return dict(self._db.execute(query, (since,)))
+
+    def ever_sent(self) -> set[str]:
+        """Ids of all messages, answered or not."""
+        return {row[0] for row in self._db.execute("SELECT msg_id FROM sent")}
+
+    def got_digests(self, since: str = "") -> dict[str, str]:
+        """Message id → body digest of everything that arrived since then."""
+        query = "SELECT msg_id, digest FROM got WHERE kind != 'Heartbeat' AND at >= ?"
+        return dict(self._db.execute(query, (since,)))
+
+    def watched_leases(self, since: str = "") -> set[str]:
+        """Leases opened since then under which at least one fragment was seen."""
+        query = "SELECT lease_id FROM views WHERE fragments > 0 AND began_at >= ?"
+        return {row[0] for row in self._db.execute(query, (since,))}
 
     def figures(self) -> dict[str, object]:
         """The day in numbers."""

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import uvicorn
@@ -93,6 +94,20 @@ class Platform:
         if seq:
             message["seq"] = seq
         return msg_id, json.dumps(message, ensure_ascii=False).encode()
+
+    async def ledger_page(self, since: datetime, after: str | None) -> Message:
+        """One page of what the platform has booked for us; raises `RefusedError` for anything but success."""
+        asked = {"since": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "mode": self._settings.mode}
+        query = urlencode({**asked, "limit": "500", **({"after": after} if after else {})}, safe=":")
+        url = f"{self._settings.base}/ledger?{query}"
+        try:
+            answer = await self._http.get(url, headers=self._signer.headers("GET", url, None))
+            page: Message = answer.json()
+        except (httpx.HTTPError, json.JSONDecodeError) as error:
+            raise RefusedError(0, {"code": type(error).__name__}) from None
+        if answer.status_code != 200:
+            raise RefusedError(answer.status_code, page)
+        return page
 
     async def _until_final(self, msg_id: str, wire: bytes) -> Message:
         wait_s = 1.0
