@@ -74,6 +74,7 @@ def test_without_an_instant_the_reading_is_of_now_and_unix_seconds_are_taken() -
         ({"on": "yes"}, "not true or false"),
         ({"status": "ok", "at": "2026-11-22T11:59:00"}, "no UTC offset"),
         ({"status": "ok", "at": "2026-11-22T23:59:00+09:00"}, "in the future"),
+        ({"status": "ok", "at": "0001-01-01T00:00:00+23:59"}, "years 1 to 9999"),
         ({"status": "ok", "at": [1]}, "no instant"),
         ({"status": "ok", "lon": 35.2, "lat": 128.8}, "swapped"),
         ({"status": "ok", "lon": 0, "lat": 0}, "zero"),

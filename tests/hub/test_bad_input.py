@@ -79,6 +79,7 @@ for _ in range(200):
         {"a": {"type": "Relationship", "object": "urn:x:1", "value": 1}},
         {"a": {"type": "Property", "value": 1, "observedAt": "yesterday"}},
         {"a": {"type": "Property", "value": 1, "observedAt": "2026-11-22T00:00:00"}},
+        {"a": {"type": "Property", "value": 1, "observedAt": "0001-01-01T00:00:00+23:59"}},
         {"a": {"type": "Property", "value": 1, "unitCode": 5}},
         {"a": {"type": "Property", "value": 1, "datasetId": "no uri"}},
         {"a": [{"type": "Property", "value": 1}, {"type": "Property", "value": 2}]},

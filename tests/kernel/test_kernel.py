@@ -70,6 +70,12 @@ def test_an_instant_without_offset_is_refused() -> None:
         parse_instant("2026-11-22T09:00:00")
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_an_instant_that_leaves_the_calendar_in_utc_is_refused_as_a_value(text: str) -> None:
+    with pytest.raises(ValueError, match="years 1 to 9999"):
+        parse_instant(text)
+
+
 def test_screens_show_korean_time() -> None:
     assert seoul_text(datetime(2026, 11, 22, 15, 30, tzinfo=UTC)) == "2026-11-23 00:30:00"
     assert seoul_text(datetime(2026, 11, 22, 9, tzinfo=timezone(timedelta(hours=9)))) == "2026-11-22 09:00:00"

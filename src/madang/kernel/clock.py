@@ -17,11 +17,14 @@ def system_clock() -> datetime:
 
 
 def parse_instant(text: str) -> datetime:
-    """Reads an RFC 3339 instant with its offset; raises `ValueError` for one without."""
+    """Reads an RFC 3339 instant with its offset; raises `ValueError` for one without, or outside the calendar in UTC."""
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError(f"{text!r} has no UTC offset; write e.g. 2026-11-22T09:00:00+09:00")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} lies outside the years 1 to 9999 in UTC") from error
 
 
 def instant_text(value: datetime) -> str:

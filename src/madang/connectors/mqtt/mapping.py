@@ -69,7 +69,7 @@ def read(
         if match:
             try:
                 return route, _fragment(route.rule, match.groupdict(), payload, now, max_payload)
-            except (MadangError, ValueError) as error:
+            except (MadangError, ValueError, ArithmeticError) as error:
                 return Unreadable(str(error))
     return Unreadable("no topic rule matches")
 
