@@ -217,7 +217,7 @@ class UndoneError(Exception):
     """Takes back what an example did."""
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=steps, after=steps, batch=st.integers(1, 7))
 def test_a_snapshot_with_the_events_after_it_equals_a_fresh_one(
     city: City, before: list[Step], after: list[Step], batch: int
