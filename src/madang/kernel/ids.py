@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
-import uuid
 
 
 def new_id() -> str:
     """A UUIDv7 as text (RFC 9562 §5.7): sorts by creation time, 74 random bits."""
     milliseconds = time.time_ns() // 1_000_000
-    rand_a, rand_b = secrets.randbits(12), secrets.randbits(62)
-    value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b
-    return str(uuid.UUID(int=value))
+    chance = int.from_bytes(os.urandom(10), "big")
+    high = milliseconds << 16 | 0x7000 | chance >> 68
+    low = 0x8000_0000_0000_0000 | chance & 0x3FFF_FFFF_FFFF_FFFF
+    text = f"{high:016x}{low:016x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def urn(kind: str, local: str) -> str:
