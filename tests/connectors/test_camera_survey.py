@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 
 from madang.connectors.camera_survey.command import run
+from madang.connectors.workers import importers
 from madang.identity.actors import actor_of_person
 from madang.identity.models import Authority
 from madang.identity.rights import Actor, Role
@@ -19,7 +20,7 @@ from madang.kernel.mode import Mode
 from madang.places.models import ImportIssue
 from madang.video.commands import SiteRow, put_sites
 from madang.video.commands.sites import stream_source
-from madang.video.models import Camera
+from madang.video.models import Camera, Site
 from tests.conftest import MakePerson
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
@@ -101,3 +102,13 @@ def test_an_operator_may_not_survey(officer: Actor, make_person: MakePerson, tmp
     path.write_text(CSV)
     with pytest.raises(ForbiddenError):
         run(path, "48250", actor_of_person(make_person(Role.OPERATOR)), clock=lambda: NOW)
+
+
+def test_what_is_uploaded_is_of_the_installation_s_own_mode(officer: Actor, tmp_path: Path) -> None:
+    path = tmp_path / "cctv.csv"
+    path.write_text(
+        "관리기관명,소재지도로명주소,설치목적구분,카메라대수,위도,경도,데이터기준일자\n"
+        "김해시청,경상남도 김해시 김해대로 1,생활방범,1,35.23,128.88,2026-01-01\n"
+    )
+    importers(Mode.EXERCISE)["cctv"](path, "48250", officer, lambda _done, _total: None)
+    assert Site.objects.get(road_address__contains="김해대로 1").mode == "exercise"

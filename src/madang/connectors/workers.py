@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from madang.kernel.mode import Mode
 from madang.places.workers import Importer, import_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from madang.identity.rights import Actor
@@ -26,23 +27,36 @@ FILES = {
 """The kinds of file taken, and the folder that takes each. Others come by the entry point group `madang.importers`."""
 
 
-def importers() -> dict[str, Importer]:
-    """Every importer by kind; a connector is loaded when its first file comes."""
+def importers(mode: Mode = Mode.LIVE) -> dict[str, Importer]:
+    """Every importer by kind, for things of that mode; a connector is loaded when its first file comes."""
     theirs = {point.name: point.value.partition(":")[0] for point in entry_points(group="madang.importers")}
-    return {kind: _importer(package) for kind, package in (theirs | FILES).items()}
+    return {kind: _importer(package, mode) for kind, package in (theirs | FILES).items()}
 
 
-def _importer(package: str) -> Importer:
+def _importer(package: str, mode: Mode) -> Importer:
     def run(
         path: Path, authority: str, actor: Actor, progress: Callable[[int, int], None], *, run_id: str = ""
     ) -> ImportRun:
         connector = importlib.import_module(f"{package}.command")
-        done: ImportRun = connector.run(path, authority, actor, progress, run_id=run_id)
+        done: ImportRun = connector.run(path, authority, actor, progress, run_id=run_id, mode=mode)
         return done
 
     return run
 
 
-def workers(_services: object) -> list[ThreadWorker]:
-    """What this floor runs in the background."""
-    return [import_worker(importers())]
+class _Config(Protocol):
+    @property
+    def rooms(self) -> Mapping[str, object]: ...
+
+
+class Services(Protocol):
+    """What `site` hands over."""
+
+    @property
+    def config(self) -> _Config: ...
+
+
+def workers(services: Services) -> list[ThreadWorker]:
+    """What this floor runs in the background. What is uploaded is of the installation's own mode."""
+    mode = getattr(services.config.rooms.get("console"), "mode", Mode.LIVE)
+    return [import_worker(importers(Mode(mode)))]
