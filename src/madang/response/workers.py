@@ -19,9 +19,7 @@ from madang.response.timeline import Line
 from madang.video.models import VideoGrant
 
 FOLLOWER = "response.grants"
-GRANT_TOPICS = frozenset(
-    f"video.grant.{name}" for name in ("requested", "approved", "pending", "denied", "extended", "ended")
-)
+GRANT_TOPICS = frozenset(f"video.grant.{name}" for name in ("approved", "pending", "denied", "extended", "ended"))
 _TEXTS = {
     "video.grant.approved": ("영상 제공 승인", "Video granted"),
     "video.grant.pending": ("영상 제공 판단 대기", "Video waits for a decision"),
@@ -35,7 +33,7 @@ def register() -> None:
     """Tells the journal what this room handles."""
     handlers.on_timer(tasks.TIMER, tasks.fall_due)
     handlers.on_timer(caller.FORGET, caller.forget)
-    handlers.subscribe(Subscriber(FOLLOWER, GRANT_TOPICS, _prepare, _deliver))
+    handlers.subscribe(Subscriber(FOLLOWER, GRANT_TOPICS, _prepare, _deliver, lanes=1))  # offers go first
 
 
 def workers(services: object) -> list[ThreadWorker | LoopWorker]:
