@@ -1,4 +1,4 @@
-"""Builds the control-room screen into the package: as hatchling's hook, and by hand (`python hatch_build.py`).
+"""Builds the control-room screen into the package: as hatchling's hook, and by hand (`python hatch_build.py [check]`).
 
 The build is keyed on a hash of the screen's sources, kept beside the output, so that an unchanged screen is never built
 twice and a changed one is never stale.
@@ -73,12 +73,24 @@ def _source_files(sources: Path) -> Iterator[Path]:
     return iter(sorted((path for path in found if path.is_file()), key=lambda path: path.as_posix()))
 
 
+def check(root: Path = ROOT) -> None:
+    """Check the screen's types and the tests of its pure logic; raises `FrontendError` with what they said."""
+    npm, env = _npm_with_libraries(root / SOURCES)
+    _run([*npm, "run", "check"], root / SOURCES, env, "checking the screen's types")
+    _run([*npm, "test"], root / SOURCES, env, "testing the screen's logic")
+
+
 def _npm_build(sources: Path) -> None:
+    npm, env = _npm_with_libraries(sources)
+    _run([*npm, "run", "build"], sources, env, "building the screen")
+
+
+def _npm_with_libraries(sources: Path) -> tuple[list[str], dict[str, str]]:
     npm, env = _npm()
     if _installed_lock(sources) != _lock_hash(sources):
         _run([*npm, "ci", "--no-audit", "--no-fund"], sources, env, "fetching the screen's libraries")
         (sources / "node_modules" / ".madang-lock").write_text(_lock_hash(sources), encoding="utf-8")
-    _run([*npm, "run", "build"], sources, env, "building the screen")
+    return npm, env
 
 
 def _lock_hash(sources: Path) -> str:
@@ -140,15 +152,24 @@ def _hint(said: str) -> str:
     return ""
 
 
-def main() -> int:
-    """Build if needed, in one line of talk."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """Build if needed, or `check`, in one line of talk."""
     try:
-        built = build()
+        said = _do(arguments)
     except FrontendError as error:
         sys.stderr.write(f"frontend: {error}\n")
         return 1
-    sys.stdout.write("frontend: built\n" if built else "frontend: up to date\n")
+    sys.stdout.write(f"frontend: {said}\n")
     return 0
+
+
+def _do(arguments: Sequence[str]) -> str:
+    if list(arguments) == ["check"]:
+        check()
+        return "types and logic hold"
+    if arguments:
+        raise FrontendError(f"{' '.join(arguments)!r} is not known; call it with nothing to build, or with `check`")
+    return "built" if build() else "up to date"
 
 
 if importlib.util.find_spec("hatchling") is not None:  # running by hand needs no hatchling
@@ -167,4 +188,4 @@ if importlib.util.find_spec("hatchling") is not None:  # running by hand needs n
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

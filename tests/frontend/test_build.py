@@ -83,6 +83,11 @@ def test_neither_sources_nor_output_is_said_plainly(hook: ModuleType, tmp_path: 
         hook.build(tmp_path)
 
 
+def test_a_word_it_does_not_know_is_refused(hook: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert hook.main(["chekc"]) == 1
+    assert "chekc" in capsys.readouterr().err
+
+
 def test_a_machine_without_network_is_told_what_to_do(hook: ModuleType) -> None:
     assert "needs no network" in hook._hint("npm error code ENOTFOUND registry")
     assert hook._hint("SyntaxError") == ""
