@@ -165,3 +165,13 @@ def test_the_key_an_installation_shows_agencies_is_its_own(home: Installation) -
     shown = load_pem_public_key(pem.encode())
     assert isinstance(shown, ec.EllipticCurvePublicKey)
     assert pem.encode() + b"\n" == public_pem((home.directory / "keys" / "checkpoint.pem").read_bytes())
+
+
+def test_what_commands_make_is_for_the_platforms_account_alone(tmp_path: Path) -> None:
+    initialise(tmp_path / "city")
+    home = Installation(tmp_path / "city", 0)
+    (done,) = run_all(home, "account city 48250 김해시 --lon 128.889 --lat 35.228")
+    assert done.code == 0, done.err
+    made = [path for path in home.directory.rglob("*") if path.is_file() and path.name.startswith("civic")]
+    assert made
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []

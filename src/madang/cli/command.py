@@ -69,6 +69,7 @@ class LazyGroup(click.Group):
 def cli(config_path: Path | None, debug: bool) -> None:
     """Madang (마당): the open smart-city integrated platform."""
     del debug  # read before the parser, so that its own errors obey it too
+    os.umask(0o077)  # whichever command makes a store, a report or a copy first: it is for the platform's account alone
     use_config(config_path)
 
 

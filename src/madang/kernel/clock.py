@@ -17,7 +17,7 @@ def system_clock() -> datetime:
 
 
 def parse_instant(text: str) -> datetime:
-    """Reads an RFC 3339 instant with its offset; raises `ValueError` for one without, or outside the calendar in UTC."""
+    """Reads an RFC 3339 instant with its offset; raises `ValueError` for one without, or outside the UTC calendar."""
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError(f"{text!r} has no UTC offset; write e.g. 2026-11-22T09:00:00+09:00")
