@@ -57,7 +57,7 @@ class Platform:
     async def post(self, path: str, body: Message) -> Message:
         """One signed POST; raises `RefusedError` for anything but success."""
         status, answer = await self._attempt(path, json.dumps(body, ensure_ascii=False).encode())
-        if status >= 300:
+        if not 200 <= status < 300:
             raise RefusedError(status, answer)
         return answer
 
