@@ -1,4 +1,4 @@
-"""A load generator on raw sockets, as a process of its own: `python -m benchmarks.hub_load PORT KIND SECONDS FIRST`.
+"""A load generator on raw sockets, as a process of its own: `python -m benchmarks.hub_load PORT KIND COUNT FIRST`.
 
 48 connections, one request under way on each. Prints requests, seconds and answers that were not 2xx as JSON. KIND is
 `create`, `create-location`, `retrieve`, `query` (never the same one twice) or `query-again`; FIRST numbers the first
@@ -97,19 +97,19 @@ class Client(asyncio.Protocol):
             self._transport.write(next(self._requests))
 
 
-async def load(port: int, requests: Iterator[bytes], seconds: float) -> dict[str, float]:
-    """Keeps all connections busy for so many seconds."""
+async def load(port: int, requests: Iterator[bytes], total: int) -> dict[str, float]:
+    """Keeps all connections busy until so many requests are answered."""
     done = bad = 0
-    left = CONNECTIONS
+    sent = left = CONNECTIONS
     over = asyncio.Event()
     began = time.perf_counter()
-    ends = began + seconds
 
     def finished(status: int) -> bool:
-        nonlocal done, bad, left
+        nonlocal done, bad, left, sent
         done += 1
         bad += not 200 <= status < 300
-        if time.perf_counter() < ends:
+        if sent < total:
+            sent += 1
             return False
         left -= 1
         if not left:
@@ -124,7 +124,7 @@ async def load(port: int, requests: Iterator[bytes], seconds: float) -> dict[str
     return {"requests": done, "seconds": time.perf_counter() - began, "bad": bad}
 
 
-def main(port: int, kind: str, seconds: float, first: int) -> None:
+def main(port: int, kind: str, total: int, first: int) -> None:
     """Runs one load and prints what happened."""
     import uvloop
 
@@ -135,8 +135,8 @@ def main(port: int, kind: str, seconds: float, first: int) -> None:
         "query": lambda: queries(again=False),
         "query-again": lambda: queries(again=True),
     }[kind]()
-    print(orjson.dumps(uvloop.run(load(port, requests, seconds))).decode())
+    print(orjson.dumps(uvloop.run(load(port, requests, total))).decode())
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), int(sys.argv[4]))
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
