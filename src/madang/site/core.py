@@ -93,6 +93,8 @@ async def _work(config: Config) -> None:
 def _server(app: Front, config: Config) -> uvicorn.Server:
     import uvicorn
 
+    from madang.site.protocol import BoundedProtocol
+
     class Server(uvicorn.Server):
         """Closes the streams before it waits for connections to end: they would never."""
 
@@ -106,7 +108,7 @@ def _server(app: Front, config: Config) -> uvicorn.Server:
         host=own.host,
         port=own.port,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
+        http=BoundedProtocol,
         ws="websockets-sansio",
         lifespan="on",
         log_config=None,
