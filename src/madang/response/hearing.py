@@ -216,7 +216,7 @@ def _open_if_told(
     events = domain.opened(incident.priority, place_known=place_known, ended=ended)
     _write_opening(incident, actor, now)
     apply_events(tx, actor, incident, events, now)
-    announce(tx, incident, "opened", now)
+    announce(tx, incident, "opened", now, late=ended is not None)
     if situation(incident).open:
         _begin_video(tx, actor, incident, now)
     else:
@@ -332,19 +332,25 @@ def _apply(
     doubts = list(incident.doubts)
     events = _take_facts(incident, call, account, changed)
     doubtful = bool(incident.doubts) and incident.doubts != doubts
-    _write_update(incident, actor, word, changed, late=not was_open, now=now)
+    late = not was_open and not _is_result(word)
+    _write_update(incident, actor, word, changed, late=late, now=now)
     if was_open:
         apply_events(tx, actor, incident, events, now)
         _follow_video(tx, actor, incident, changed, now)
     ended: tuple[Event, ...] = _end(tx, actor, incident, word, now) if was_open else ()
     save(tx, incident, now)
     if "place" in changed and incident.place_state != PlaceState.UNLOCATED.value:
-        announce(tx, incident, "located", now, late=not was_open, doubtful=doubtful)
+        announce(tx, incident, "located", now, late=late, doubtful=doubtful)
     elif changed or not ended:
-        announce(tx, incident, "updated", now, late=not was_open, doubtful=doubtful)
+        announce(tx, incident, "updated", now, late=late, doubtful=doubtful)
     if ended:
         announce_incident(tx, incident, ended, now)
     _audit_update(tx, actor, incident, word, changed, now)
+
+
+def _is_result(word: Word) -> bool:
+    """Whether a word only says what came of the call, which is in time also after the end."""
+    return bool(word.facts) and word.facts.keys() <= NOT_OPENING
 
 
 def _take_facts(incident: Incident, call: SourceCall, account: Account, changed: frozenset[str]) -> tuple[Event, ...]:

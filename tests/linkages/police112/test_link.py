@@ -357,16 +357,21 @@ def test_a_cancel_before_its_call_and_an_update_after_the_close_are_not_lost(
     platform.settle()
     police.send("VideoRequest", request_body(), call="A")
     police.send("VideoRequest", request_body(), call="B")
+    platform.settle()
     police.send("CallClosed", {}, call="B", seq=2)
     platform.settle()
     police.send("VideoUpdate", {"text": "뒤늦은 사실"}, call="B", seq=3)
-    police.send("ResultReport", {"outcome": "arrest"}, call="B", seq=4)
+    police.send("ResultReport", {"outcome": "arrest", "text": "현행범 체포"}, call="B", seq=4)
     platform.settle()
     first, second = (Incident.objects.get(source_key=call) for call in "AB")
     assert first.state == "CANCELLED"
     assert (second.state, second.note, second.outcome) == ("CLOSED", "뒤늦은 사실", "arrest")
-    assert second.timeline.filter(kind="late").count() == 2
-    assert [n["body"]["topic"] for n in mailbox.messages("Notice") if n["dialogue_id"] == "B"].count("late") == 2
+    assert second.timeline.filter(kind="late").count() == 1
+    assert "현행범 체포" in second.timeline.get(kind="updated").text_ko
+    topics = {
+        call: [n["body"]["topic"] for n in mailbox.messages("Notice") if n["dialogue_id"] == call] for call in "AB"
+    }
+    assert topics == {"A": ["late"], "B": ["received", "late"]}, "a call that opens ended is not said to be open"
 
 
 def test_a_refused_message_to_the_agency_is_not_sent_again_and_a_person_is_told(

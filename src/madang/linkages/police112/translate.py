@@ -28,7 +28,8 @@ def word_of(message: Envelope) -> Word:
     if ending is not None:
         return Word(key, seq, {}, ending=ending, reason=_reason(message.body), message_id=message.msg_id)
     if message.kind == "ResultReport":
-        return Word(key, seq, _result(message.body), message_id=message.msg_id)
+        told = _clean_text(message.body.get("text"))
+        return Word(key, seq, _result(message.body), reason=told, message_id=message.msg_id)
     reader = _Reader(message.body)
     return Word(
         key,
@@ -43,6 +44,11 @@ def word_of(message: Envelope) -> Word:
 def _reason(body: Json) -> str:
     words = [body.get("reason"), body.get("text")]
     return _clean(" · ".join(word for word in words if isinstance(word, str) and word.strip()), 500)
+
+
+def _clean_text(said: object) -> str:
+    """What somebody wrote; "" where it is no text."""
+    return _clean(said, _TEXT_LIMIT) if isinstance(said, str) else ""
 
 
 def _result(body: Json) -> dict[str, Any]:  # Any: JSON values
