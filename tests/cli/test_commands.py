@@ -90,6 +90,17 @@ def home(template: Installation, tmp_path: Path) -> Installation:
     return copied(template, tmp_path / "city")
 
 
+def test_an_endpoint_the_configuration_closes_is_warned_of_when_the_agency_is_added(home: Installation) -> None:
+    made = run_all(
+        home,
+        "agency add far-police 먼경찰 --kind police --endpoint https://112.far.example/in",
+        "agency add near-police 가까운경찰 --kind police --endpoint http://127.0.0.1:8100/in --mode simulated",
+    )
+    assert [done.code for done in made] == [0, 0]
+    assert "[linkages.police112] endpoints" in made[0].err
+    assert made[1].err == ""
+
+
 def test_accounts_agencies_and_tokens_are_made_and_every_deed_is_audited(home: Installation) -> None:
     key = home.directory / "police.pem"
     key.write_bytes(public_pem(new_private_pem()))

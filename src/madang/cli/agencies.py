@@ -50,6 +50,20 @@ def add(code: str, name_ko: str, kind: str, name_en: str, endpoint: str, mode: s
             now=system_clock(),
         )
     click.echo(f"{name_ko} ({code}) is linked to {city}; give it a key with: madang agency key-add {code} KEY_ID FILE")
+    if endpoint and kind == "police":
+        _warn_of_closed_way(endpoint)
+
+
+def _warn_of_closed_way(endpoint: str) -> None:
+    """Says so at once when the configuration lets nothing be sent to the endpoint."""
+    from madang.kernel.errors import PermanentError
+    from madang.linkages.police112.config import police112_config
+    from madang.linkages.police112.sending import check_endpoint
+
+    try:
+        check_endpoint(endpoint, police112_config())
+    except PermanentError as error:
+        click.echo(f"warning: nothing can be sent to this agency yet: {error}, and restart", err=True)
 
 
 @agency.command("key-add")
