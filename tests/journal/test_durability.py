@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from tests.journal import stores
@@ -158,5 +159,13 @@ def test_that_disk_does_lose_what_is_acknowledged_without_a_sync(tmp_path: Path)
     assert live(ledger, "dropping", path, "FULL", "accept.before", 1) == -signal.SIGKILL
     assert live(ledger, "dropping", path, "OFF", "accept.before", 2) == -signal.SIGKILL
     assert len(ledger.acknowledged) == 100
-    with stores.apsw_file(path) as store, store.reading() as tx:
-        assert tx.execute("SELECT COUNT(*) FROM journal_inbox")[0][0] < 100
+    assert _readable(path) < 100
+
+
+def _readable(path: Path) -> int:
+    """How many arrivals can still be read; a store that does not even open has lost them all."""
+    try:
+        with stores.apsw_file(path) as store, store.reading() as tx:
+            return int(tx.execute("SELECT COUNT(*) FROM journal_inbox")[0][0])
+    except (apsw.CorruptError, apsw.NotADBError):
+        return 0
