@@ -117,6 +117,12 @@ def test_a_reset_brings_a_fresh_snapshot(desk: Page, mock: MockCity) -> None:
     assert len(mock.asked("/snapshot")) == 2
 
 
+def test_an_incident_opens_by_its_address(desk: Page) -> None:
+    choose(desk, "i3")
+    desk.reload()
+    expect(desk.locator("#incident-title")).to_contain_text("교통사고")
+
+
 def test_filters_show_what_waits_for_a_hand(desk: Page) -> None:
     desk.get_by_role("button", name="할 일").click()
     expect(desk.locator("[data-incident]")).to_have_count(2)

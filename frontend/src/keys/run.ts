@@ -7,7 +7,7 @@ import type { Command } from "./keymap";
 
 const COMMANDS: Record<Command, () => void> = {
   net: () => void desk.throwNet(),
-  search: () => (desk.searching = desk.can("view_map")),
+  search: () => (desk.searching = desk.hasDesk),
   help: () => (desk.dialog = { kind: "help" }),
   next: () => desk.step(1),
   previous: () => desk.step(-1),
