@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+JOBS   ?= 3
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SHELL  := /bin/bash
 export PIP_ROOT_USER_ACTION := ignore
@@ -16,7 +17,7 @@ run: $(VENV)/.run front ## Bring up the whole platform with a demo city
 	$(BIN)/madang demo $(ARGS)
 
 test: $(VENV)/.dev front ## Run every test; what the machine lacks is skipped with the reason
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev front ## Format, lint, types, imports, docs, front end
 	$(BIN)/ruff format --check src tests benchmarks tools hatch_build.py

@@ -135,6 +135,7 @@ class PoliceRoom:
             except Exception as error:  # noqa: BLE001 -- handed to the test's thread
                 self._answers.put(error)
         server.should_exit = True
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
         await platform.close()
         ledger.close()
 

@@ -23,7 +23,7 @@ WIDTH, HEIGHT = 1366, 768
 expect.set_options(timeout=30_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The system's Chromium, drawing WebGL in software."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage() -> Iterator[tuple[Stage, str]]:
     """The server and its address; it stays, so that the browser keeps what it has loaded."""
     stage = Stage()
@@ -58,7 +58,7 @@ def address(stage: tuple[Stage, str], mock: MockCity) -> str:
     return stage[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce", locale="ko-KR")
     yield opened

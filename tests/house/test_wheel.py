@@ -32,7 +32,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = ROOT / "src/madang/console/static/app"
     if built.exists():
         shutil.copytree(built, checkout / "src/madang/console/static/app")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(out), "."]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(out),
+        ".",
+    ]
     environment = {**os.environ, "PATH": path_without_node()}
     result = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
