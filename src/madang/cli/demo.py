@@ -208,7 +208,8 @@ def _bring_up(console: Console, state: Path, demo: Demo, files: Path, films: Pat
     if taken:
         raise click.ClickException(f"port {taken[0]} is taken; is this demo running already? (else: --fresh --port N)")
     programs = Programs(state / "logs")
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell makes its background jobs ignore the latter
+        signal.signal(number, _interrupt)
     try:
         _start(programs, state, demo, files, films)
         with console.status("플랫폼을 시작하는 중 · starting the platform"):

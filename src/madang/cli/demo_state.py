@@ -111,6 +111,7 @@ url = "mqtt://127.0.0.1:{ports.mqtt}"
 _TOPICS = """
 [[mqtt.topics]]
 topic = "gimhae/air/{station}"
+name = "대기질 Air"
 authority = "AUTHORITY"
 entity_type = "AirQualityObserved"
 entity_id = "urn:ngsi-ld:AirQualityObserved:{station}"
@@ -127,6 +128,7 @@ relativeHumidity = { path = "humidity", unit = "P1", minimum = 0.0, maximum = 10
 
 [[mqtt.topics]]
 topic = "gimhae/traffic/{detector}"
+name = "교통량 Traffic"
 authority = "AUTHORITY"
 entity_type = "TrafficFlowObserved"
 entity_id = "urn:ngsi-ld:TrafficFlowObserved:{detector}"

@@ -38,6 +38,7 @@ USE_TZ = True
 TIME_ZONE = "Asia/Seoul"
 LANGUAGE_CODE = "ko"
 USE_I18N = True
+LOGIN_REDIRECT_URL = "/office/"
 AUTH_USER_MODEL = "identity.Person"
 ROOT_URLCONF = "madang.site.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
