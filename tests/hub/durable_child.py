@@ -6,10 +6,12 @@ Arguments: the store's path, and `disk` or `dropping`: on a disk that forgets wh
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from madang.hub.config import HubConfig
@@ -21,12 +23,13 @@ from tests.journal.dropping_vfs import DroppingVFS
 RUN_ID = random.SystemRandom().randrange(1 << 32)
 
 
-async def write(hub: Hub, worker: int) -> None:
+async def write(hub: Hub, worker: int, acknowledged: Callable[[], None]) -> None:
     """Writes until the end."""
     for step in range(1_000_000):
         entity_id = f"urn:x:{RUN_ID}-{worker}-{step}"
         await hub.upsert("one", [{"id": entity_id, "type": "T", "a": step}], source="child")
         os.write(1, f"{entity_id}\n".encode())
+        acknowledged()
 
 
 async def main(path: Path, disk: str) -> None:
@@ -41,9 +44,13 @@ async def main(path: Path, disk: str) -> None:
         vfs.crash(random.Random())
         os.kill(os.getpid(), signal.SIGKILL)
 
-    if vfs is not None:
-        asyncio.get_running_loop().call_later(random.uniform(0.3, 1.0), crash)
-    await asyncio.gather(*(write(hub, worker) for worker in range(8)))
+    remaining = itertools.count(random.randint(100, 400), -1)
+
+    def acknowledged() -> None:
+        if next(remaining) == 0 and vfs is not None:
+            asyncio.get_running_loop().call_later(random.uniform(0, 0.02), crash)
+
+    await asyncio.gather(*(write(hub, worker, acknowledged) for worker in range(8)))
 
 
 if __name__ == "__main__":
