@@ -240,7 +240,8 @@ def police_settings(state: Path, city: City, ports: Ports, places: Path | None) 
     path.write_text(
         f'[platform]\norigin = "http://127.0.0.1:{ports.core}"\nauthority = "{city.code}"\n\n'
         f'[me]\nagency = "{AGENCY}"\nmode = "simulated"\nkey_id = "{AGENCY_KEY}"\nprivate_key = "police.pem"\n'
-        f'listen = "127.0.0.1:{ports.police}"\nledger = "ledger.sqlite3"\n\n[calls]\n{spots}per_minute = 3.0\n',
+        f'listen = "127.0.0.1:{ports.police}"\nledger = "ledger.sqlite3"\n\n[calls]\n{spots}'
+        "per_minute = 4.0\nwatch_s = 40.0\n",
         encoding="utf-8",
     )
     return path
