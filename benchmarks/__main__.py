@@ -23,6 +23,11 @@ Ratios and limits measured in one run, because machines differ and this one was 
 named. *The limit* is bare code doing the same work with the same durability. Run again with `make bench` (or
 `make bench ARGS=--quick`, `make bench ARGS=hub_http` for one).
 
+The hub's ratios are of requests per second of server CPU; both wall figures stand in the name. Its query row is one
+*asked before* and unchanged since: a query never asked before stood at about 0.1 of plain ASGI and is not in the table
+(`python -m benchmarks.hub_http all` shows it). The call → offer figure needs the machine to itself: five calls a second
+are near what one core process can do.
+
 """
 
 
