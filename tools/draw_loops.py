@@ -106,6 +106,61 @@ def backdrop(scene: Scene) -> Image.Image:
     return image
 
 
+def draw_person(
+    draw: ImageDraw.ImageDraw, scene: Scene, mover: Mover, at: tuple[float, float, float], time: float
+) -> None:
+    """Somebody walking at `at` (x, y, scale)."""
+    x, y, scale = at
+    height = 190 * scale * mover.size
+    sway = math.sin(time * 2 * math.pi * 12 + mover.lane * 9) * height * 0.06
+    draw.ellipse(
+        (x - height * 0.22, y - 3 * scale, x + height * 0.22, y + 8 * scale),
+        fill=tuple(int(c * 0.6) for c in scene.ground),
+    )
+    draw.line((x, y - height * 0.45, x - sway - height * 0.06, y), fill=(40, 40, 46), width=max(2, int(height * 0.09)))
+    draw.line((x, y - height * 0.45, x + sway + height * 0.06, y), fill=(40, 40, 46), width=max(2, int(height * 0.09)))
+    draw.rounded_rectangle(
+        (x - height * 0.13, y - height * 0.84, x + height * 0.13, y - height * 0.4),
+        radius=height * 0.08,
+        fill=mover.colour,
+    )
+    draw.ellipse(
+        (x - height * 0.08, y - height, x + height * 0.08, y - height * 0.84),
+        fill=(196, 160, 132) if not scene.night else (96, 80, 70),
+    )
+
+
+def draw_car(draw: ImageDraw.ImageDraw, mover: Mover, at: tuple[float, float, float]) -> None:
+    """A car at `at` (x, y, scale); its lamps tell which way it goes."""
+    x, y, scale = at
+    width, height = 250 * scale * mover.size, 150 * scale * mover.size
+    draw.rounded_rectangle((x - width / 2, y - height * 0.7, x + width / 2, y), radius=height * 0.16, fill=mover.colour)
+    draw.rounded_rectangle(
+        (x - width * 0.36, y - height, x + width * 0.36, y - height * 0.6),
+        radius=height * 0.14,
+        fill=tuple(int(c * 0.7) for c in mover.colour),
+    )
+    lamp = (255, 244, 200) if mover.rounds > 0 else (220, 40, 36)
+    for side in (-0.4, 0.4):
+        draw.ellipse(
+            (x + width * side - 12 * scale, y - height * 0.4, x + width * side + 12 * scale, y - height * 0.24),
+            fill=lamp,
+        )
+
+
+def draw_marks(draw: ImageDraw.ImageDraw, scene: Scene, time: float, fonts: tuple[ImageFont.FreeTypeFont, ...]) -> None:
+    """What says that it is simulated, and a hand that turns once a loop."""
+    big, small = fonts
+    draw.rectangle((0, HEIGHT - 46, WIDTH, HEIGHT), fill=(10, 12, 16))
+    draw.text((18, HEIGHT - 40), f"모의 영상 SIMULATED · {scene.label}", font=small, fill=(255, 214, 90))
+    sweep = time * 2 * math.pi
+    draw.line(
+        (WIDTH - 60, 60, WIDTH - 60 + 34 * math.sin(sweep), 60 - 34 * math.cos(sweep)), fill=(255, 255, 255), width=5
+    )
+    draw.ellipse((WIDTH - 98, 22, WIDTH - 22, 98), outline=(255, 255, 255), width=3)
+    draw.text((18, 14), "모의", font=big, fill=(255, 214, 90))
+
+
 def draw_frame(
     scene: Scene,
     base: Image.Image,
@@ -124,53 +179,12 @@ def draw_frame(
         scale = 0.06 + depth**1.8
         spread = WIDTH * (0.46 if kind == "people" else 0.26) * scale
         x = vanish + (WIDTH * 0.5 - vanish) * depth**1.8 + (lane * 2 - 1) * spread
+        at = (x, y, scale)
         if kind == "people":
-            height = 190 * scale * mover.size
-            sway = math.sin(time * 2 * math.pi * 12 + lane * 9) * height * 0.06
-            draw.ellipse(
-                (x - height * 0.22, y - 3 * scale, x + height * 0.22, y + 8 * scale),
-                fill=tuple(int(c * 0.6) for c in scene.ground),
-            )
-            draw.line(
-                (x, y - height * 0.45, x - sway - height * 0.06, y), fill=(40, 40, 46), width=max(2, int(height * 0.09))
-            )
-            draw.line(
-                (x, y - height * 0.45, x + sway + height * 0.06, y), fill=(40, 40, 46), width=max(2, int(height * 0.09))
-            )
-            draw.rounded_rectangle(
-                (x - height * 0.13, y - height * 0.84, x + height * 0.13, y - height * 0.4),
-                radius=height * 0.08,
-                fill=mover.colour,
-            )
-            draw.ellipse(
-                (x - height * 0.08, y - height, x + height * 0.08, y - height * 0.84),
-                fill=(196, 160, 132) if not scene.night else (96, 80, 70),
-            )
+            draw_person(draw, scene, mover, at, time)
         else:
-            width, height = 250 * scale * mover.size, 150 * scale * mover.size
-            draw.rounded_rectangle(
-                (x - width / 2, y - height * 0.7, x + width / 2, y), radius=height * 0.16, fill=mover.colour
-            )
-            draw.rounded_rectangle(
-                (x - width * 0.36, y - height, x + width * 0.36, y - height * 0.6),
-                radius=height * 0.14,
-                fill=tuple(int(c * 0.7) for c in mover.colour),
-            )
-            lamp = (255, 244, 200) if mover.rounds > 0 else (220, 40, 36)
-            for side in (-0.4, 0.4):
-                draw.ellipse(
-                    (x + width * side - 12 * scale, y - height * 0.4, x + width * side + 12 * scale, y - height * 0.24),
-                    fill=lamp,
-                )
-    big, small = fonts
-    draw.rectangle((0, HEIGHT - 46, WIDTH, HEIGHT), fill=(10, 12, 16))
-    draw.text((18, HEIGHT - 40), f"모의 영상 SIMULATED · {scene.label}", font=small, fill=(255, 214, 90))
-    sweep = time * 2 * math.pi
-    draw.line(
-        (WIDTH - 60, 60, WIDTH - 60 + 34 * math.sin(sweep), 60 - 34 * math.cos(sweep)), fill=(255, 255, 255), width=5
-    )
-    draw.ellipse((WIDTH - 98, 22, WIDTH - 22, 98), outline=(255, 255, 255), width=3)
-    draw.text((18, 14), "모의", font=big, fill=(255, 214, 90))
+            draw_car(draw, mover, at)
+    draw_marks(draw, scene, time, fonts)
     return image
 
 
