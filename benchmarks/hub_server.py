@@ -23,10 +23,10 @@ import msgspec
 import orjson
 import uvicorn
 
-from madang.hub.app import HubApp
 from madang.hub.config import HubConfig
+from madang.hub.http.app import HubApp
 from madang.hub.hub import Hub
-from madang.hub.sqlite_schema import CHANGE_BITS, ensure_indexes, migrate
+from madang.hub.sqlite.schema import CHANGE_BITS, ensure_indexes, migrate
 from madang.identity.rights import Actor, ActorKind, Role, TypeRight
 
 App = Callable[[Any, Any, Any], Awaitable[None]]  # Any: ASGI

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import orjson
 
-from madang.hub.app import HubApp
+from madang.hub.http.app import HubApp
 from madang.identity.rights import Actor, ActorKind, Role, TypeRight
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from madang.hub.app import HubApp
 from madang.hub.config import HubConfig
+from madang.hub.http.app import HubApp
 from madang.hub.hub import Hub
 from tests.hub.client import Client, run
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from madang.hub.config import HubConfig
 from madang.hub.hub import Hub
-from madang.hub.sqlite_store import SqliteStore
+from madang.hub.sqlite.store import SqliteStore
 from madang.kernel.clock import system_clock
 from tests.journal.dropping_vfs import DroppingVFS
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from madang.hub.app import HubApp
+from madang.hub.http.app import HubApp
 from madang.identity.rights import Actor, ActorKind, Role, TypeRight
 from madang.kernel.errors import ConfigError
 from tests.hub.client import Client, run, sensor, token_actor

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from madang.hub.app import HubApp
 from madang.hub.config import ReadingMap
+from madang.hub.http.app import HubApp
 from madang.hub.hub import Hub
 from madang.identity.rights import Actor, Role, TypeRight
 from madang.journal.alarms import open_alarms

@@ -18,7 +18,7 @@ from madang.hub.context import CORE_CONTEXT
 from madang.hub.entity import read_fragment
 from madang.hub.errors import StoreRefusedError, StoreUnavailableError
 from madang.hub.query import parse_query
-from madang.hub.sqlite_store import SqliteStore
+from madang.hub.sqlite.store import SqliteStore
 from madang.hub.store import Store
 from madang.kernel.clock import Clock, system_clock
 from tests.hub.client import run, sensor, spot

@@ -22,7 +22,7 @@ from madang.hub.entity import Entity, Json, has_kind, read_entity
 from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.feed import FeedChange
 from madang.hub.query import Query
-from madang.hub.sqlite_store import SqliteStore
+from madang.hub.sqlite.store import SqliteStore
 from madang.hub.store import Feed, Page, RejectSummary, Store, WriteTx
 from madang.kernel.clock import Clock, system_clock
 from madang.kernel.errors import MadangError

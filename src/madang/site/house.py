@@ -73,8 +73,8 @@ def _part(package: str, name: str) -> ModuleType | None:
 
 
 async def _open_hub(services: Services, stack: contextlib.AsyncExitStack) -> list[Door]:
-    from madang.hub.app import HubApp
     from madang.hub.config import HubConfig
+    from madang.hub.http.app import HubApp
     from madang.hub.hub import Hub
 
     config = services.config.rooms["hub"]

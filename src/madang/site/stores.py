@@ -77,7 +77,7 @@ def hub_version(path: Path) -> int:
 
 def newest_hub_version() -> int:
     """The version of the hub store's tables that this release writes."""
-    from madang.hub.sqlite_schema import MIGRATIONS
+    from madang.hub.sqlite.schema import MIGRATIONS
 
     return len(MIGRATIONS)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 
 from madang.hub.errors import StoreRefusedError
-from madang.hub.sql import index_expression, index_name
+from madang.hub.sqlite.sql import index_expression, index_name
 from madang.journal.apsw_session import create_tables
 from madang.kernel.ids import new_id
 

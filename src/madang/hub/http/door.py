@@ -26,7 +26,7 @@ from madang.hub.errors import (
     NgsiLdError,
     TooComplexQueryError,
 )
-from madang.hub.http import JSON, JSON_LD, Request, Response, decode, media_type, request_context
+from madang.hub.http.wire import JSON, JSON_LD, Request, Response, decode, media_type, request_context
 from madang.hub.hub import Hub
 from madang.hub.store import WriteTx
 from madang.identity.rights import Right

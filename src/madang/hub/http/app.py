@@ -18,7 +18,6 @@ from madang.hub import changes as change
 from madang.hub.access import Access, Gate, is_loopback
 from madang.hub.changes import Mutation, Outcome, Stored
 from madang.hub.context import CORE_CONTEXT, Context, Json
-from madang.hub.door import Door
 from madang.hub.entity import Entity, check_id, read_attribute, read_entity, read_fragment
 from madang.hub.errors import (
     BadRequestDataError,
@@ -29,7 +28,8 @@ from madang.hub.errors import (
     ResourceNotFoundError,
     TooComplexQueryError,
 )
-from madang.hub.http import (
+from madang.hub.http.door import Door
+from madang.hub.http.wire import (
     JSON,
     JSON_LD,
     Header,

@@ -15,8 +15,8 @@ from madang.hub.entity import MAX_GEOMETRIES, Json
 from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.geo import box_of
 from madang.hub.query import Query
-from madang.hub.sql import Select
-from madang.hub.sqlite_schema import CHANGE_BITS
+from madang.hub.sqlite.schema import CHANGE_BITS
+from madang.hub.sqlite.sql import Select
 from madang.journal.apsw_session import ApswSession
 
 COLUMNS = "e.key, e.id, e.types, e.body, e.stamps, e.created_ms, e.modified_ms, e.version, e.source_version, e.spots"

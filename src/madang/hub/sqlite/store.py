@@ -29,9 +29,9 @@ from madang.hub.errors import CursorLostError, StoreUnavailableError, TooComplex
 from madang.hub.feed import FeedChange, read_cursor, write_cursor
 from madang.hub.query import Query, compile_pattern
 from madang.hub.scope import in_scope
-from madang.hub.sql import Select, build
-from madang.hub.sqlite_group import COLUMNS, Group, TenantCatalog, moment_of, ms_of, stored_of
-from madang.hub.sqlite_schema import CHANGE_BITS, ensure_indexes, migrate, own
+from madang.hub.sqlite.group import COLUMNS, Group, TenantCatalog, moment_of, ms_of, stored_of
+from madang.hub.sqlite.schema import CHANGE_BITS, ensure_indexes, migrate, own
+from madang.hub.sqlite.sql import Select, build
 from madang.hub.store import Feed, Page, Reject, RejectSummary, WriteTx
 from madang.journal.apsw_session import ApswSession
 from madang.journal.inbox import purge_arrivals
