@@ -117,7 +117,7 @@ class Bare:
                 lon, lat = entity["location"]["value"]["coordinates"]
                 places.append((key * 16, lon, lon, lat, lat, key, "location", lon, lat, None))
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?))", entities)
+        self._db.executemany("INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?), NULL)", entities)
         self._db.executemany("INSERT INTO entity_kind VALUES (?, ?)", kinds)
         self._db.executemany("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)", changes)
         if places:

@@ -13,7 +13,7 @@ import pytest
 from madang.hub import changes as change
 from madang.hub.changes import Mutation, Op, Outcome
 from madang.hub.config import HubConfig
-from madang.hub.context import CORE_CONTEXT
+from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.entity import NULL, Json, read_entity, read_fragment
 from madang.hub.errors import AlreadyExistsError, CursorLostError, ResourceNotFoundError
 from madang.hub.query import parse_query
@@ -58,7 +58,7 @@ class StoreContract:
         async def body() -> None:
             async with open_store(HubConfig(), Ticking()) as store:
                 await apply(store, create(1, a=1))
-                stored = store.retrieve("one", "urn:ngsi-ld:Sensor:1")
+                stored = await store.retrieve("one", "urn:ngsi-ld:Sensor:1")
                 assert stored is not None
                 assert stored.document() == sensor(1, a=1)
                 assert (stored.version, stored.created_ms) == (1, stored.modified_ms)
@@ -71,7 +71,7 @@ class StoreContract:
                 await apply(store, create(1, a=1, location=spot(1, 2)))
                 _, cursor = await store.changes("one", None, 10)
             async with open_store(HubConfig(), Ticking()) as store:
-                stored = store.retrieve("one", "urn:ngsi-ld:Sensor:1")
+                stored = await store.retrieve("one", "urn:ngsi-ld:Sensor:1")
                 assert stored is not None
                 assert stored.document() == sensor(1, a=1, location=spot(1, 2))
                 await apply(store, create(2))
@@ -98,7 +98,7 @@ class StoreContract:
             async with open_store(HubConfig(), Ticking()) as store:
                 await apply(store, create(1))
                 await asyncio.gather(*(apply(store, append(1, **{f"a{n}": n})) for n in range(200)))
-                stored = store.retrieve("one", "urn:ngsi-ld:Sensor:1")
+                stored = await store.retrieve("one", "urn:ngsi-ld:Sensor:1")
                 assert stored is not None
                 assert stored.document() == sensor(1, **{f"a{n}": n for n in range(200)})
                 assert stored.version == 201
@@ -216,9 +216,9 @@ class StoreContract:
                     *jobs, store.write(broken), apply(store, create(6)), return_exceptions=True
                 )
                 assert [type(one) for one in results].count(RuntimeError) == 1
-                assert store.retrieve("one", "urn:ngsi-ld:Sensor:99") is None
+                assert await store.retrieve("one", "urn:ngsi-ld:Sensor:99") is None
                 for number in (0, 1, 2, 3, 4, 6):
-                    assert store.retrieve("one", f"urn:ngsi-ld:Sensor:{number}") is not None
+                    assert await store.retrieve("one", f"urn:ngsi-ld:Sensor:{number}") is not None
                 found, _ = await store.changes("one", None, 100)
                 assert len(found) == 6
 
@@ -265,7 +265,7 @@ class StoreContract:
 
                 for version in (2, 1, 2, 3, 3, 1):
                     await apply(store, mirrored(version))
-                stored = store.retrieve("one", "urn:ngsi-ld:Sensor:1")
+                stored = await store.retrieve("one", "urn:ngsi-ld:Sensor:1")
                 assert stored is not None
                 assert stored.document() == sensor(1, state=3)
                 found, _ = await store.changes("one", None, 10)
@@ -287,7 +287,7 @@ class StoreContract:
                     (3, "2026-11-22T00:00:05.1Z"),
                 ):
                     await apply(store, reading(value, at))
-                stored = store.retrieve("one", "urn:ngsi-ld:Sensor:1")
+                stored = await store.retrieve("one", "urn:ngsi-ld:Sensor:1")
                 assert stored is not None
                 assert stored.attributes()["speed"]["value"] == 3
                 found, _ = await store.changes("one", None, 10)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from madang.hub.context import CORE_CONTEXT
+from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.entity import read_entity, read_fragment
 from madang.hub.errors import NgsiLdError
 from madang.hub.query import parse_query
@@ -383,7 +383,7 @@ def test_an_error_inside_is_not_told_outside(open_client: OpenClient, monkeypatc
             def broken(*_args: object, **_more: object) -> None:
                 raise RuntimeError("secret path")
 
-            monkeypatch.setattr("madang.hub.http.app.read_entity", broken)
+            monkeypatch.setattr("madang.hub.http.entities.read_entity", broken)
             answer = await client.post("/entities", sensor(1))
             assert (answer.status, answer.problem) == (500, "InternalError")
             assert b"secret" not in answer.body

@@ -19,8 +19,8 @@ from pyld import jsonld
 
 from madang.hub.changes import Stored
 from madang.hub.config import HubConfig
-from madang.hub.context import CORE_CONTEXT, Context, Json, compile_context
-from madang.hub.context_source import ContextSource
+from madang.hub.contexts.context import CORE_CONTEXT, Context, Json, compile_context
+from madang.hub.contexts.source import ContextSource
 from madang.hub.entity import read_entity
 from madang.hub.errors import BadRequestDataError, LdContextNotAvailableError
 from madang.hub.names import CORE, CORE_URL, canonical_iri, core_document, expand_canonical

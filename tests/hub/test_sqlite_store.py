@@ -14,7 +14,7 @@ import pytest
 
 from madang.hub import changes as change
 from madang.hub.config import HubConfig
-from madang.hub.context import CORE_CONTEXT
+from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.entity import read_fragment
 from madang.hub.errors import StoreRefusedError, StoreUnavailableError
 from madang.hub.query import parse_query
@@ -52,7 +52,7 @@ def test_a_second_owner_is_refused(tmp_path: Path) -> None:
             with pytest.raises(StoreRefusedError, match="another process"):
                 await SqliteStore.open(tmp_path / "s.sqlite3", HubConfig())
         async with opened(tmp_path / "s.sqlite3", HubConfig()) as store:
-            assert store.retrieve("one", "urn:x:1") is None
+            assert await store.retrieve("one", "urn:x:1") is None
 
     run(body)
 
@@ -119,13 +119,13 @@ def test_a_store_that_cannot_be_written_says_so_and_goes_on(tmp_path: Path) -> N
                 *(apply(store, create(n, a="x" * 5000)) for n in range(2, 40)), return_exceptions=True
             )
             assert any(isinstance(one, StoreUnavailableError) for one in results)
-            assert store.retrieve("one", "urn:ngsi-ld:Sensor:1") is not None
+            assert await store.retrieve("one", "urn:ngsi-ld:Sensor:1") is not None
             store.writer.pragma("max_page_count", 1_000_000)
             await apply(store, create(50))
             found, _ = await store.changes("one", None, 100)
             kept = [n for n, one in enumerate(results, 2) if not isinstance(one, BaseException)]
             assert len(found) == 2 + len(kept)
-            assert store.retrieve("one", "urn:ngsi-ld:Sensor:50") is not None
+            assert await store.retrieve("one", "urn:ngsi-ld:Sensor:50") is not None
 
     run(body)
 

@@ -47,6 +47,8 @@ class Stored:
     source_version: int | None = None
     spots: int = 0
     """Rows in the spatial index."""
+    expires_ms: int | None = None
+    """When the entity, or the first of its attribute instances, expires (clause 4.22); ms since 1970."""
 
     def document(self) -> dict[str, Json]:
         """The kept form, decoded afresh."""
@@ -71,6 +73,7 @@ class Effect:
     source_version: int | None = None
     updated: tuple[str, ...] = ()
     not_updated: tuple[tuple[str, str], ...] = ()
+    expires_ms: int | None = None
 
 
 Outcome = Effect | NgsiLdError

@@ -13,7 +13,7 @@ from enum import IntFlag
 from functools import lru_cache
 from typing import Any
 
-from madang.hub.context import Context
+from madang.hub.contexts.context import Context
 from madang.hub.errors import BadRequestDataError
 from madang.hub.names import is_uri
 

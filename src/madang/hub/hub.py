@@ -16,8 +16,8 @@ import orjson
 from madang.hub import changes as change
 from madang.hub.changes import Mutation, Op, Stored
 from madang.hub.config import HubConfig
-from madang.hub.context import CORE_CONTEXT
-from madang.hub.context_source import ContextSource
+from madang.hub.contexts.context import CORE_CONTEXT
+from madang.hub.contexts.source import ContextSource
 from madang.hub.entity import Entity, Json, has_kind, read_entity
 from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.feed import FeedChange
@@ -165,7 +165,7 @@ class Hub:
 
     async def retrieve(self, tenant: str, entity_id: str) -> Stored | None:
         """One entity; `.document()` is its normalized form with core names."""
-        return self.store.retrieve(tenant.lower(), entity_id)
+        return await self.store.retrieve(tenant.lower(), entity_id)
 
     async def query(self, tenant: str, query: Query, *, types: Collection[str] | None = None) -> Page:
         """A page of entities (`query.parse_query` makes a `Query` of parameters)."""

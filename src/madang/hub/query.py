@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import orjson
 
-from madang.hub.context import CORE_CONTEXT, Context
+from madang.hub.contexts.context import CORE_CONTEXT, Context
 from madang.hub.entity import Json, check_geometry, instant
 from madang.hub.errors import BadRequestDataError, NgsiLdError, TooComplexQueryError, TooManyResultsError
 from madang.hub.names import is_uri

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from madang.hub.changes import Stored, stamp_of
-from madang.hub.context import Context
+from madang.hub.contexts.context import Context
 from madang.hub.entity import VALUE_MEMBER, Attribute, Json
 from madang.kernel.clock import instant_text
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from madang.hub.changes import Mutation, Outcome, Stored
+from madang.hub.changes import Effect, Mutation, Outcome, Stored
 from madang.hub.feed import FeedChange
 from madang.hub.query import Query
 from madang.journal.session import Session
@@ -67,6 +67,22 @@ class RejectSummary:
     latest: Sequence[Reject]
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One change as it will stand in the feed: what was, what will be (None: not there), and what the mutation did."""
+
+    seq: int
+    entity_id: str
+    before: Stored | None
+    after: Stored | None
+    effect: Effect
+
+
+Observer = Callable[["WriteTx", str, Sequence[Observed]], None]
+"""Told of a tenant's changes (tenant, changes in feed order) inside the transaction that makes them: what it writes
+through `tx.session` commits with them or not at all. It must be quick; its exceptions fail the whole group."""
+
+
 class WriteTx(Protocol):
     """The inside of one write."""
 
@@ -109,7 +125,19 @@ class Store(Protocol):
         """
         ...
 
-    def retrieve(self, tenant: str, entity_id: str) -> Stored | None:
+    async def read(self, work: Callable[[Session], T]) -> T:
+        """Runs `work` on a consistent, read-only session, off the event loop; raises `TooComplexQueryError`."""
+        ...
+
+    def observe(self, observer: Observer) -> None:
+        """From now on `observer` is told of every change, inside its transaction."""
+        ...
+
+    def number(self, tenant: str) -> int | None:
+        """The tenant's number in the tables (`entity.tenant`, upper bits of `change.seq`), once written to."""
+        ...
+
+    async def retrieve(self, tenant: str, entity_id: str) -> Stored | None:
         """One entity as last committed."""
         ...
 

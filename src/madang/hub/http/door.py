@@ -16,7 +16,7 @@ from madang.hub import changes as change
 from madang.hub.access import Access
 from madang.hub.changes import Mutation, Op
 from madang.hub.config import ReadingMap
-from madang.hub.context import CORE_CONTEXT, Context, Json
+from madang.hub.contexts.context import CORE_CONTEXT, Context, Json
 from madang.hub.entity import Entity, has_kind, read_entity
 from madang.hub.errors import (
     BadRequestDataError,

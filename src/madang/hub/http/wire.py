@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 import orjson
 
-from madang.hub.context import CORE_CONTEXT, Context, Json
-from madang.hub.context_source import ContextSource
+from madang.hub.contexts.context import CORE_CONTEXT, Context, Json
+from madang.hub.contexts.source import ContextSource
 from madang.hub.errors import (
     BadRequestDataError,
     BodyTooLargeError,
@@ -129,11 +129,8 @@ def read_parameters(query_string: bytes) -> dict[str, str]:
     return found
 
 
-def split_path(raw_path: bytes, prefix: bytes) -> tuple[list[str], tuple[str, ...]] | None:
-    """The decoded segments after a prefix and the route they take, or None where the path lies elsewhere.
-
-    In a route, `*` stands for an entity's id and an attribute's name.
-    """
+def split_path(raw_path: bytes, prefix: bytes) -> list[str] | None:
+    """The decoded segments after a prefix, or None where the path lies elsewhere; raises `InvalidRequestError`."""
     if not raw_path.startswith(prefix):
         return None
     try:
@@ -142,13 +139,7 @@ def split_path(raw_path: bytes, prefix: bytes) -> tuple[list[str], tuple[str, ..
             segments = [unquote(part, errors="strict") for part in segments]
     except UnicodeDecodeError:
         raise InvalidRequestError("The path is not UTF-8", where="path") from None
-    if segments[0] != "entities":
-        return segments, tuple(segments)
-    length = len(segments)
-    return segments, ("entities", "*", *segments[2:3], *("*" for _ in segments[3:])) if length > 2 else _SHORT[length]
-
-
-_SHORT: tuple[tuple[str, ...], ...] = ((), ("entities",), ("entities", "*"))
+    return segments
 
 
 @lru_cache(maxsize=256)

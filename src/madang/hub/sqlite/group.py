@@ -17,17 +17,21 @@ from madang.hub.geo import box_of
 from madang.hub.query import Query
 from madang.hub.sqlite.schema import CHANGE_BITS
 from madang.hub.sqlite.sql import Select
+from madang.hub.store import Observed, Observer
 from madang.journal.apsw_session import ApswSession
 
-COLUMNS = "e.key, e.id, e.types, e.body, e.stamps, e.created_ms, e.modified_ms, e.version, e.source_version, e.spots"
+COLUMNS = (
+    "e.key, e.id, e.types, e.body, e.stamps, e.created_ms, e.modified_ms, e.version, e.source_version, e.spots,"
+    " e.expires_ms"
+)
 _LOAD = f"SELECT {COLUMNS} FROM entity e WHERE e.tenant = ? AND e.id = ?"  # noqa: S608 -- constants
 _INSERT = (
-    "INSERT INTO entity (key, tenant, id, types, created_ms, modified_ms, version, source_version, spots, stamps,"
-    " body, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?))"
+    "INSERT INTO entity (key, tenant, id, types, created_ms, modified_ms, version, source_version, spots, expires_ms,"
+    " stamps, body, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?))"
 )
 _UPDATE = (
     "UPDATE entity SET types = ?, created_ms = ?, modified_ms = ?, version = ?, source_version = ?, spots = ?,"
-    " stamps = ?, body = ?, doc = jsonb(?) WHERE key = ?"
+    " expires_ms = ?, stamps = ?, body = ?, doc = jsonb(?) WHERE key = ?"
 )
 _SOURCE = (
     "INSERT INTO source VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, name) DO UPDATE SET last_ms = excluded.last_ms,"
@@ -63,6 +67,7 @@ def stored_of(row: tuple[Any, ...]) -> Stored:  # Any: column values
         row[7],
         row[8],
         row[9],
+        row[10],
     )
 
 
@@ -86,6 +91,7 @@ class GroupStore(Protocol):
     """What a group needs of its store."""
 
     writer: apsw.Connection
+    observer: Observer | None
 
     def catalog(self, tenant: str) -> TenantCatalog | None: ...
 
@@ -122,12 +128,14 @@ class Group:
         self._changes: list[tuple[int, int, int, int, str, bytes]] = []
         self._sources: dict[tuple[int, str], list[int]] = {}
         self._rejecting: set[int] = set()
+        self._observed: dict[str, list[Observed]] = {}
 
     def apply(self, tenant: str, mutation: Mutation, source: str = "") -> Outcome:
         """Applies a mutation to the state the group has reached."""
         slot = self._slots.get((tenant, mutation.entity_id)) or self._load(tenant, mutation.entity_id)
         row = slot.row
-        outcome = mutation.change(row if row is not None and row.body else None, self.at_ms)
+        before = row if row is not None and row.body else None
+        outcome = mutation.change(before, self.at_ms)
         if isinstance(outcome, NgsiLdError) or not outcome.changed:
             return outcome
         if outcome.geometries is not None and len(outcome.geometries) > MAX_GEOMETRIES:
@@ -142,6 +150,9 @@ class Group:
         catalog.position += 1
         seq = catalog.tenant << CHANGE_BITS | catalog.position
         self._changes.append((seq, row.key, int(outcome.op), self.at_ms, source, outcome.changed))
+        if self._store.observer is not None:
+            seen = Observed(seq, row.id, before, row if row.body else None, outcome)
+            self._observed.setdefault(tenant, []).append(seen)
         return outcome
 
     def _load(self, tenant: str, entity_id: str) -> _Slot:
@@ -170,6 +181,7 @@ class Group:
             row.version + 1 if row is not None else 1,
             effect.source_version,
             len(effect.geometries) if effect.geometries is not None else (row.spots if row is not None else 0),
+            effect.expires_ms,
         )
 
     def _note_shape(self, catalog: TenantCatalog, name: str, shape: int) -> None:
@@ -232,6 +244,9 @@ class Group:
             self._run(_SOURCE, (number, name, self.at_ms, self.at_ms, readings, rejects))
         for number in self._rejecting:
             self._trim_rejects(number)
+        if self._store.observer is not None:
+            for tenant, observed in self._observed.items():
+                self._store.observer(self, tenant, observed)
 
     def _touched(self) -> Iterator[_Slot]:
         return (slot for slot in self._slots.values() if slot.row is not slot.base)
@@ -244,7 +259,16 @@ class Group:
             assert row is not None
             stamps = orjson.dumps(row.stamps).decode() if row.stamps else None
             body = row.body or None
-            middle = (row.created_ms, row.modified_ms, row.version, row.source_version, row.spots, stamps, body)
+            middle = (
+                row.created_ms,
+                row.modified_ms,
+                row.version,
+                row.source_version,
+                row.spots,
+                row.expires_ms,
+                stamps,
+                body,
+            )
             text = row.body.decode() if body is not None else None
             types = row.types[0] if len(row.types) == 1 else "\n".join(row.types)
             if slot.base is None:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import apsw
 
+from madang.hub.contexts import schema as hosted
 from madang.hub.errors import StoreRefusedError
+from madang.hub.history import schema as history
 from madang.hub.sqlite.sql import index_expression, index_name
+from madang.hub.subscriptions import schema as subscriptions
 from madang.journal.apsw_session import create_tables
 from madang.kernel.ids import new_id
 
@@ -50,7 +53,14 @@ def _first(connection: apsw.Connection) -> None:
     connection.execute("INSERT INTO meta VALUES ('epoch', ?)", (new_id(),))
 
 
-MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (_first,)
+def _second(connection: apsw.Connection) -> None:
+    connection.execute("ALTER TABLE entity ADD COLUMN expires_ms INTEGER")
+    connection.execute("CREATE INDEX entity_expiring ON entity (expires_ms) WHERE expires_ms IS NOT NULL")
+    for room in (history, subscriptions, hosted):
+        connection.execute(room.tables("sqlite"))
+
+
+MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (_first, _second)
 """Step n takes a file from version n to n + 1. Steps that have been released never change."""
 
 

@@ -32,9 +32,10 @@ from madang.hub.scope import in_scope
 from madang.hub.sqlite.group import COLUMNS, Group, TenantCatalog, moment_of, ms_of, stored_of
 from madang.hub.sqlite.schema import CHANGE_BITS, ensure_indexes, migrate, own
 from madang.hub.sqlite.sql import Select, build
-from madang.hub.store import Feed, Page, Reject, RejectSummary, WriteTx
+from madang.hub.store import Feed, Observer, Page, Reject, RejectSummary, WriteTx
 from madang.journal.apsw_session import ApswSession
 from madang.journal.inbox import purge_arrivals
+from madang.journal.session import Session
 from madang.kernel.clock import Clock, system_clock
 
 T = TypeVar("T")
@@ -112,6 +113,7 @@ class SqliteStore:
         self._keys = 0
         self._stamps = 0
         self._last_ms = 0
+        self.observer: Observer | None = None
         self._cache: dict[tuple[str, str], Stored] = {}
         self._cached_bytes = 0
         self._waiting: list[_Unit] = []
@@ -270,7 +272,24 @@ class SqliteStore:
 
     # Reading.
 
-    def retrieve(self, tenant: str, entity_id: str) -> Stored | None:
+    async def read(self, work: Callable[[Session], T]) -> T:
+        def consistently(reader: _Reader) -> T:
+            reader.connection.execute("BEGIN")
+            try:
+                return work(ApswSession(reader.connection))
+            finally:
+                reader.connection.execute("COMMIT")
+
+        return await self._in_thread(consistently)
+
+    def observe(self, observer: Observer) -> None:
+        self.observer = observer
+
+    def number(self, tenant: str) -> int | None:
+        catalog = self._catalogs.get(tenant)
+        return catalog.tenant if catalog is not None else None
+
+    async def retrieve(self, tenant: str, entity_id: str) -> Stored | None:
         key = (tenant, entity_id)
         found = self._cache.get(key)
         if found is not None:

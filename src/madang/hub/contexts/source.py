@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from madang.hub.config import HubConfig
-from madang.hub.context import CORE_CONTEXT, Context, Json, compile_context, remote_addresses
+from madang.hub.contexts.context import CORE_CONTEXT, Context, Json, compile_context, remote_addresses
 from madang.hub.errors import BadRequestDataError, LdContextNotAvailableError
 from madang.hub.names import CORE_ADDRESS, core_document
 from madang.hub.outward import Outward

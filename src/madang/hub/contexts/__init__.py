@@ -1,0 +1,1 @@
+"""@contexts: compiled, fetched, hosted (clauses 5.5.7, 5.13)."""
