@@ -331,5 +331,38 @@ class StoreContract:
 
         run(body)
 
+    def test_a_wake_is_heard_after_the_commit_and_not_without_one(self, open_store: OpenStore) -> None:
+        async def body() -> None:
+            async with open_store(HubConfig(), Ticking()) as store:
+                heard = asyncio.Event()
+                stop = store.listen("work", heard.set)
+
+                def failing(tx: WriteTx) -> None:
+                    tx.session.wake("work")
+                    raise RuntimeError("not committed")
+
+                with pytest.raises(RuntimeError):
+                    await store.write(failing)
+                await store.write(lambda tx: tx.session.wake("other"))
+                assert not heard.is_set()
+                await store.write(lambda tx: tx.session.wake("work"))
+                await asyncio.wait_for(heard.wait(), 10)
+                stop()
+                heard.clear()
+                await store.write(lambda tx: tx.session.wake("work"))
+                assert not heard.is_set()
+
+        run(body)
+
+    def test_a_lease_is_had_when_nobody_else_has_it(self, open_store: OpenStore) -> None:
+        async def body() -> None:
+            async with open_store(HubConfig(), Ticking()) as store:
+                for _ in range(2):
+                    async with store.lease("rolling") as lease:
+                        await asyncio.wait_for(lease.acquired(), 10)
+                        assert lease.held
+
+        run(body)
+
     def open_copy(self, path: Path) -> AbstractAsyncContextManager[Store]:
         raise NotImplementedError

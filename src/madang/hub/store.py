@@ -7,6 +7,7 @@ and returns only when that transaction is durable; read-modify-write therefore n
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from madang.hub.query import Query
 from madang.journal.session import Session
 
 T = TypeVar("T")
+Touches = tuple[str, Sequence[str]]
+"""A tenant and ids of its entities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +118,40 @@ class WriteTx(Protocol):
         ...
 
 
+class Lease(Protocol):
+    """A share in who does what only one process may do."""
+
+    @property
+    def held(self) -> bool:
+        """Whether this process is the one, now."""
+        ...
+
+    async def acquired(self) -> None:
+        """Returns when it is."""
+        ...
+
+
 class Store(Protocol):
     """Entities, history, feed, feeds' health and rejects of every tenant. Tenants are given casefolded."""
 
-    async def write(self, work: Callable[[WriteTx], T]) -> T:
+    async def write(self, work: Callable[[WriteTx], T], touches: Touches | None = None) -> T:
         """Runs `work` in the writer; returns what it returned once it is durable. Raises `StoreUnavailableError`.
 
-        `work` may be run more than once (when a neighbour in the same group failed) and must only act through `tx`.
+        `work` may be run more than once (when a neighbour in the same group failed, or another process was first at an
+        entity), in another thread, and must only act through `tx`. `touches` says which entities it will apply
+        mutations to, where that is known: they are fetched together.
         """
+        ...
+
+    def listen(self, name: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls `callback` on the event loop after commits, of any process, whose `tx.session.wake(name)` was called.
+
+        Wakes are told at least once, several perhaps as one. What is returned ends it.
+        """
+        ...
+
+    def lease(self, name: str) -> AbstractAsyncContextManager[Lease]:
+        """Takes part in the election for `name` until left; at most one process holds it at a time."""
         ...
 
     async def read(self, work: Callable[[Session], T]) -> T:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache, partial
@@ -32,7 +32,8 @@ from madang.hub.scope import in_scope
 from madang.hub.sqlite.group import COLUMNS, Group, TenantCatalog, moment_of, ms_of, stored_of
 from madang.hub.sqlite.schema import CHANGE_BITS, ensure_indexes, migrate, own
 from madang.hub.sqlite.sql import Select, build
-from madang.hub.store import Feed, Observer, Page, Reject, RejectSummary, WriteTx
+from madang.hub.store import Feed, Lease, Observer, Page, Reject, RejectSummary, Touches, WriteTx
+from madang.hub.wakes import OwnLease, Wakes
 from madang.journal.apsw_session import ApswSession
 from madang.journal.inbox import purge_arrivals
 from madang.journal.session import Session
@@ -114,6 +115,7 @@ class SqliteStore:
         self._stamps = 0
         self._last_ms = 0
         self.observer: Observer | None = None
+        self._wakes = Wakes()
         self._cache: dict[tuple[str, str], Stored] = {}
         self._cached_bytes = 0
         self._waiting: list[_Unit] = []
@@ -199,7 +201,7 @@ class SqliteStore:
 
     # Writing.
 
-    async def write(self, work: Callable[[WriteTx], T]) -> T:
+    async def write(self, work: Callable[[WriteTx], T], touches: Touches | None = None) -> T:  # noqa: ARG002 -- no need
         if self._closed:
             raise StoreUnavailableError("The hub is closing")
         unit = _Unit(work, asyncio.get_running_loop().create_future())
@@ -262,6 +264,15 @@ class SqliteStore:
                 self._keep(key, row)
             elif (old := self._cache.pop(key, None)) is not None:
                 self._cached_bytes -= _weight(old)
+        if group.session.woken:
+            self._wakes.call(group.session.woken)
+
+    def listen(self, name: str, callback: Callable[[], None]) -> Callable[[], None]:
+        return self._wakes.listen(name, callback)
+
+    @contextlib.asynccontextmanager
+    async def lease(self, name: str) -> AsyncIterator[Lease]:  # noqa: ARG002 -- this process holds every lease
+        yield OwnLease()
 
     def _keep(self, key: tuple[str, str], row: Stored) -> None:
         old = self._cache.pop(key, None)
