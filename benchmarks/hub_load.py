@@ -1,13 +1,15 @@
 """A load generator on raw sockets, as a process of its own: `python -m benchmarks.hub_load PORT KIND COUNT FIRST`.
 
-48 connections, one request under way on each. Prints requests, seconds and answers that were not 2xx as JSON. KIND is
-`create`, `create-location`, `retrieve`, `query` (never the same one twice) or `query-again`; FIRST numbers the first
-entity created, and for `retrieve` says how many there are.
+48 connections (two for batches), one request under way on each. Prints requests, seconds and answers that were not 2xx
+as JSON. KIND is `create`, `create-location`, `retrieve`, `query` (never the same one twice), `query-again`,
+`query-rare`, `upsert` (batches of 1,000) or `upsert-again` (with other readings); FIRST numbers the first entity
+written, and for `retrieve` says how many there are.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import sys
 import time
@@ -18,35 +20,30 @@ from typing import cast
 import httptools
 import orjson
 
+from benchmarks.hub_rows import entity
+
 CONNECTIONS = 48
+BATCH = 1_000
 HEAD = "Host: 127.0.0.1\r\nAuthorization: Bearer benchmark\r\n"
-
-
-def entity(number: int, *, location: bool) -> bytes:
-    """An entity of about 700 bytes: readings of an air-quality station."""
-    pollutants = ("pm10", "pm25", "o3", "no2", "co")
-    members: dict[str, object] = {"id": f"urn:ngsi-ld:AirQualityObserved:{number}", "type": "AirQualityObserved"}
-    if location:
-        spot = {"type": "Point", "coordinates": [128.8 + number % 997 / 5000, 35.1 + number % 991 / 5000]}
-        members["location"] = {"type": "GeoProperty", "value": spot}
-    for place, name in enumerate(pollutants):
-        members[name] = {
-            "type": "Property",
-            "value": (number * 7 + place * 13) % 400 / 2,
-            "unitCode": "GQ",
-            "observedAt": "2026-11-22T00:00:00Z",
-        }
-    members["refDevice"] = {"type": "Relationship", "object": f"urn:ngsi-ld:Device:{number % 1000}"}
-    members["name"] = {"type": "Property", "value": f"김해 측정소 {number}"}
-    return orjson.dumps(members)
 
 
 def creations(first: int, *, location: bool) -> Iterator[bytes]:
     """Requests that each create one entity."""
     for number in count(first):
-        body = entity(number, location=location)
+        body = orjson.dumps(entity(number, location=location))
         head = f"POST /ngsi-ld/v1/entities HTTP/1.1\r\n{HEAD}Content-Type: application/json\r\n"
         yield f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def upserts(first: int, total: int, shift: int) -> Iterator[bytes]:
+    """Requests that each upsert `BATCH` entities, made beforehand: the generator shares the machine."""
+    ready = []
+    for start in range(first, first + total * BATCH, BATCH):
+        numbers = range(start, start + BATCH)
+        body = orjson.dumps([entity(number, location=False, shift=shift) for number in numbers])
+        head = f"POST /ngsi-ld/v1/entityOperations/upsert HTTP/1.1\r\n{HEAD}Content-Type: application/json\r\n"
+        ready.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    yield from ready
 
 
 def retrievals(known: int) -> Iterator[bytes]:
@@ -66,6 +63,15 @@ def queries(*, again: bool) -> Iterator[bytes]:
     while True:
         low = chance.randrange(100) if again else round(chance.uniform(0, 100), 9)
         path = f"/ngsi-ld/v1/entities?type=AirQualityObserved&q=pm25>{low}&limit=20"
+        yield f"GET {path} HTTP/1.1\r\n{HEAD}\r\n".encode()
+
+
+def rare_queries() -> Iterator[bytes]:
+    """Queries that select one entity in 200 or so, by two attributes, each another."""
+    chance = random.Random(7)
+    while True:
+        low = round(chance.uniform(0, 194), 9)
+        path = f"/ngsi-ld/v1/entities?type=AirQualityObserved&q=pm10>{low};pm10<{low + 1};no2>50&limit=20"
         yield f"GET {path} HTTP/1.1\r\n{HEAD}\r\n".encode()
 
 
@@ -97,10 +103,10 @@ class Client(asyncio.Protocol):
             self._transport.write(next(self._requests))
 
 
-async def load(port: int, requests: Iterator[bytes], total: int) -> dict[str, float]:
+async def load(port: int, requests: Iterator[bytes], total: int, connections: int) -> dict[str, float]:
     """Keeps all connections busy until so many requests are answered."""
     done = bad = 0
-    sent = left = CONNECTIONS
+    sent = left = connections
     over = asyncio.Event()
     began = time.perf_counter()
 
@@ -118,7 +124,7 @@ async def load(port: int, requests: Iterator[bytes], total: int) -> dict[str, fl
 
     loop = asyncio.get_running_loop()
     await asyncio.gather(
-        *(loop.create_connection(lambda: Client(requests, finished), "127.0.0.1", port) for _ in range(CONNECTIONS))
+        *(loop.create_connection(lambda: Client(requests, finished), "127.0.0.1", port) for _ in range(connections))
     )
     await over.wait()
     return {"requests": done, "seconds": time.perf_counter() - began, "bad": bad}
@@ -134,8 +140,12 @@ def main(port: int, kind: str, total: int, first: int) -> None:
         "retrieve": lambda: retrievals(first),
         "query": lambda: queries(again=False),
         "query-again": lambda: queries(again=True),
+        "query-rare": rare_queries,
+        "upsert": lambda: upserts(first, total, 0),
+        "upsert-again": lambda: upserts(first, total, os.getpid() % 399 + 1),
     }[kind]()
-    print(orjson.dumps(uvloop.run(load(port, requests, total))).decode())
+    connections = 2 if kind.startswith("upsert") else CONNECTIONS
+    print(orjson.dumps(uvloop.run(load(port, requests, total, connections))).decode())
 
 
 if __name__ == "__main__":
