@@ -48,6 +48,7 @@ def test_feeds_and_rejects_are_told_city_by_city(tmp_path: Path) -> None:
 def test_the_worker_keeps_the_figures_at_hand_while_it_runs(tmp_path: Path, authority: Authority) -> None:
     class Lent(Threads):
         hub: Hub | None = None
+        owned_types: frozenset[str] = frozenset()
 
     async def run(lent: Lent) -> None:
         lent.hub = await _fed(tmp_path / "hub.sqlite3", authority.code)

@@ -1,4 +1,4 @@
-"""The control room's page: the built front end, or how to build it."""
+"""The pages of the built front end, or how to build it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,20 @@ APP = Path(__file__).parent / "static" / "app"
 @require_safe
 @ensure_csrf_cookie
 def screen(request: HttpRequest) -> HttpResponse:
-    """`index.html` of the built front end; never cached, because it names the hashed files of this build."""
-    index = APP / "index.html"
+    """The control room."""
+    return _page(request, "index.html")
+
+
+@require_safe
+@ensure_csrf_cookie
+def hub_screen(request: HttpRequest) -> HttpResponse:
+    """The data hub."""
+    return _page(request, "hub.html")
+
+
+def _page(request: HttpRequest, name: str) -> HttpResponse:
+    """A page of the built front end; never cached, because it names the hashed files of this build."""
+    index = APP / name
     if not index.is_file():
         return render(request, "console/not_built.html", status=503)
     response = HttpResponse(index.read_bytes(), content_type="text/html; charset=utf-8")

@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from madang.console.api import api
 from madang.console.problems import answer
-from madang.console.screen import screen
+from madang.console.screen import hub_screen, screen
 from madang.kernel.errors import NotFoundError
 
 
@@ -21,5 +21,6 @@ def nothing_here(request: HttpRequest) -> HttpResponse:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/console/", api.urls),
     re_path(r"^api/console/", nothing_here),
+    path("hub", hub_screen, name="hub"),
     path("", screen, name="screen"),
 ]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from madang.console import feeds
 from madang.console.feeds import Feed, Reject
+from madang.console.hub_line import LINE
+from madang.console.hub_rates import Rates
 from madang.hub.hub import Hub
 from madang.hub.store import RejectSummary
 from madang.identity.models import Authority
@@ -25,6 +28,7 @@ class Services(Protocol):
     """What the site lends."""
 
     hub: Hub | None
+    owned_types: frozenset[str]
 
     async def run_civic(self, work: Callable[[], T]) -> T: ...
 
@@ -35,6 +39,7 @@ class HubFigures:
     def __init__(self) -> None:
         self.feeds: dict[str, list[Feed]] = {}
         self.rejects: dict[str, list[Reject]] = {}
+        self.rates = Rates()
 
     async def look(self, hub: Hub, city: str) -> None:
         """Asks the hub about one city."""
@@ -51,6 +56,8 @@ class HubFigures:
             for feed in sources
         ]
         self.rejects[city] = _rejects(summary)
+        for source in sources:
+            self.rates.note(city, source.source, time.monotonic(), source.readings)
 
 
 def _rejects(summary: RejectSummary) -> list[Reject]:
@@ -69,15 +76,18 @@ def _rejects(summary: RejectSummary) -> list[Reject]:
 
 def workers(services: Services) -> list[ThreadWorker | LoopWorker]:
     """One small loop beside the server."""
+    figures = HubFigures()
 
     async def run() -> None:
-        figures = HubFigures()
         end = feeds.provide(lambda city: figures.feeds.get(city, []), lambda city: figures.rejects.get(city, []))
+        if services.hub is not None:
+            LINE.connect(services.hub, asyncio.get_running_loop(), services.owned_types, figures.rates)
         try:
             while True:
                 await _look_at_all(services, figures)
                 await asyncio.sleep(EVERY_S)
         finally:
+            LINE.disconnect()
             end()
 
     return [LoopWorker("console.figures", run)]

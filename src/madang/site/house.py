@@ -79,7 +79,7 @@ async def _open_hub(services: Services, stack: contextlib.AsyncExitStack) -> lis
 
     config = services.config.rooms["hub"]
     assert isinstance(config, HubConfig)
-    services.hub = await Hub.open(config, services.clock)
+    services.hub, services.owned_types = await Hub.open(config, services.clock), OWNED_TYPES
     stack.push_async_callback(services.hub.close)
     MIRROR.connect(services.hub, asyncio.get_running_loop())
     stack.callback(MIRROR.disconnect)
@@ -94,9 +94,12 @@ OWNED_TYPES = frozenset({"Camera", "Incident"})
 
 def _rooms(services: Services) -> Iterator[Door]:
     from madang.console.live import asgi_app as live
+    from madang.identity.api import MAX_BODY, TokenEndpoint
     from madang.video.medialink import MediaLink
 
     limit = services.config.server.max_body_bytes
+    tokens = TokenEndpoint(services.run_civic, services.clock, services.keyring.blob_key, services.config.identity)
+    yield Door("oauth2", "/oauth2/", tokens, limit=MAX_BODY)
     yield Door("live", "/api/console/live", live(services), limit=limit, streams=True)
     link = MediaLink(services.keyring.media_secret)
     yield Door("media", "/internal/media/link", link, limit=limit, streams=True)

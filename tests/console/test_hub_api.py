@@ -1,0 +1,250 @@
+"""The data hub's screen asks: what is there, how fresh, what was wrong, how values went. Over a real hub and store."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from madang.console.hub_line import LINE, HubLine
+from madang.console.hub_rates import Rates
+from madang.console.hub_rows import printable
+from madang.hub.config import HubConfig
+from madang.hub.hub import Hub
+from madang.identity.models import Authority
+from madang.identity.rights import Role
+from madang.kernel.clock import instant_text, system_clock
+from madang.kernel.errors import UnavailableError
+from tests.console.conftest import Desk
+
+pytestmark = pytest.mark.django_db
+MakeDesk = Callable[..., Desk]
+T = TypeVar("T")
+AIR = "urn:ngsi-ld:AirQualityObserved:1"
+NOON = datetime(2026, 11, 22, 3, tzinfo=UTC)
+
+
+class Core:
+    """A hub on a loop of its own thread, as in core."""
+
+    def __init__(self, path: Path) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.rates = Rates()
+        self.hub = self.do(Hub.open(HubConfig(store=str(path))))
+        LINE.connect(self.hub, self._loop, {"Incident", "Camera"}, self.rates)
+
+    def do(self, work: Awaitable[T]) -> T:
+        """Runs something on the hub's loop."""
+
+        async def awaited() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result(30)
+
+    def put(self, *entities: dict[str, Any], city: str = "48250") -> None:  # Any: JSON
+        """Stores entities, which must be taken."""
+        result = self.do(self.hub.upsert(city, list(entities), source="test"))
+        assert result.errors == ()
+
+    def close(self) -> None:
+        LINE.disconnect()
+        self.do(self.hub.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Iterator[Core]:
+    opened = Core(tmp_path / "hub.sqlite3")
+    yield opened
+    opened.close()
+
+
+def air(number: int = 1, pm10: float = 31, at: datetime = NOON, **more: Any) -> dict[str, Any]:  # Any: JSON
+    return {
+        "id": f"urn:ngsi-ld:AirQualityObserved:{number}",
+        "type": "AirQualityObserved",
+        "pm10": {"type": "Property", "value": pm10, "unitCode": "GQ", "observedAt": instant_text(at)},
+        "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [128.9, 35.2]}},
+        **more,
+    }
+
+
+def test_the_overview_counts_entities_by_type_feeds_and_rejects(core: Core, desk: MakeDesk) -> None:
+    core.put(air(1), air(2), {"id": "urn:ngsi-ld:Road:1", "type": "Road", "name": "김해대로"})
+    core.do(core.hub.reject("48250", "mqtt:air", "not JSON", b"\xff{\x00"))
+    seen = desk(Role.SUPERVISOR).get("/hub/overview").json()
+    assert seen["types"] == [{"name": "AirQualityObserved", "count": 2}, {"name": "Road", "count": 1}]
+    assert seen["store"]["kind"] == "sqlite"
+    assert seen["store"]["bytes"] > 0
+    assert seen["rejects"]["total"] == 1
+    (reject,) = seen["rejects"]["latest"]
+    assert (reject["source"], reject["reason"], reject["begins"]) == ("mqtt:air", "not JSON", "\\xff{\\x00")
+
+
+def test_what_came_in_wrong_is_shown_only_to_those_who_tend_the_desks(core: Core, desk: MakeDesk) -> None:
+    core.do(core.hub.reject("48250", "mqtt:air", "not JSON", b"secret"))
+    seen = desk(Role.OPERATOR).get("/hub/overview").json()["rejects"]
+    assert seen["examples_shown"] is False
+    assert seen["latest"][0]["begins"] is None
+    assert seen["latest"][0]["reason"] == "not JSON"
+
+
+def test_another_city_s_entities_are_neither_counted_nor_found(core: Core, desk: MakeDesk) -> None:
+    core.put(air(), city="26440")
+    operator = desk(Role.OPERATOR)
+    assert operator.get("/hub/overview").json()["types"] == []
+    assert operator.get("/hub/entities").json()["total"] == 0
+    assert operator.get(f"/hub/entity?id={AIR}").status_code == 404
+    assert operator.get(f"/hub/series?id={AIR}&attribute=pm10&{span()}").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["overview", "entities", "entity?id=urn:x:1", "subscriptions"])
+def test_who_may_not_read_the_hub_is_told_whom_to_ask(core: Core, desk: MakeDesk, path: str) -> None:
+    answer = desk(Role.AUDITOR).get(f"/hub/{path}")
+    assert answer.status_code == 403
+    assert "문의" in answer.json()["ko"]
+
+
+def test_entities_are_paged_and_found_by_type_text_pattern_and_query(core: Core, desk: MakeDesk) -> None:
+    core.put(*[air(number, pm10=number) for number in range(1, 8)], {"id": "urn:ngsi-ld:Road:1", "type": "Road"})
+    officer = desk(Role.CITY_OFFICER)
+
+    def ids(query: str) -> list[str]:
+        answer = officer.get(f"/hub/entities?{query}")
+        assert answer.status_code == 200, answer.json()
+        return [row["id"].rpartition(":")[2] for row in answer.json()["entities"]]
+
+    assert ids("type=AirQualityObserved&sort=created&limit=3&offset=3") == ["4", "5", "6"]
+    assert ids("search=Road:1") == ["1"]
+    assert ids("search=urn:ngsi-ld:AirQualityObserved:7") == ["7"]
+    assert ids("idPattern=Observed:[23]$&sort=created") == ["2", "3"]
+    assert ids("type=AirQualityObserved&q=pm10>5&sort=created") == ["6", "7"]
+    assert ids("search=(.*)") == []
+    assert officer.get("/hub/entities?type=AirQualityObserved&limit=3").json()["total"] == 7
+
+
+def test_a_condition_that_cannot_be_read_says_where(core: Core, desk: MakeDesk) -> None:
+    core.put(air())
+    operator = desk(Role.OPERATOR)
+    for query in ("q=pm10>>1", "idPattern=(", "idPattern=a&search=b", "sort=colour", "limit=0"):
+        answer = operator.get(f"/hub/entities?{query}")
+        assert answer.status_code in (400, 422), query
+        assert answer.json()["ko"], query
+
+
+def test_an_entity_shows_each_attribute_by_kind_with_units_times_and_sub_attributes(core: Core, desk: MakeDesk) -> None:
+    core.put(
+        air(
+            station={"type": "Relationship", "object": "urn:ngsi-ld:Station:1"},
+            name={"type": "LanguageProperty", "languageMap": {"ko": "장유동", "en": "Jangyu"}},
+            pm25=[
+                {"type": "Property", "value": 3, "accuracy": {"type": "Property", "value": 0.5}},
+                {"type": "Property", "value": 4, "datasetId": "urn:ngsi-ld:Dataset:b"},
+            ],
+        )
+    )
+    shown = desk(Role.OPERATOR).get(f"/hub/entity?id={AIR}").json()
+    attributes = {one["name"]: one["instances"] for one in shown["attributes"]}
+    assert shown["title"] == "장유동"
+    assert attributes["pm10"][0]["unit"] == "GQ"
+    assert attributes["pm10"][0]["observed_at"].startswith("2026-11-22T03:00:00")
+    assert attributes["station"][0]["kind"] == "Relationship"
+    assert attributes["station"][0]["value"] == "urn:ngsi-ld:Station:1"
+    assert attributes["pm25"][0]["subs"][0] | {"name": "accuracy"} == attributes["pm25"][0]["subs"][0]
+    assert attributes["pm25"][1]["dataset_id"] == "urn:ngsi-ld:Dataset:b"
+    assert shown["places"][0]["geometry"]["coordinates"] == [128.9, 35.2]
+    assert shown["raw"]["pm10"]["value"] == 31
+    assert shown["created_at"] <= shown["modified_at"]
+
+
+def span(begins: datetime = NOON - timedelta(hours=1), ends: datetime = NOON + timedelta(hours=1)) -> str:
+    return f"from_at={instant_text(begins)}&to_at={instant_text(ends)}"
+
+
+def test_numbers_come_as_they_were_while_few_and_in_buckets_while_many(core: Core, desk: MakeDesk) -> None:
+    for minute in range(60):
+        core.put(air(pm10=minute, at=NOON + timedelta(minutes=minute)))
+    operator = desk(Role.OPERATOR)
+    few = operator.get(f"/hub/series?id={AIR}&attribute=pm10&{span()}").json()
+    assert (few["kind"], few["unit"], few["bucket_s"]) == ("numeric", "GQ", 0)
+    assert few["avg"] == list(range(60))
+    many = operator.get(f"/hub/series?id={AIR}&attribute=pm10&points=12&{span()}").json()
+    assert many["bucket_s"] > 0
+    assert sum(many["count"]) == 60
+    assert len(many["at"]) <= 13
+    assert all(low <= mean <= high for low, mean, high in zip(many["min"], many["avg"], many["max"], strict=True))
+
+
+def test_what_is_no_number_comes_as_a_list_of_changes_newest_first(core: Core, desk: MakeDesk) -> None:
+    for state in ("open", "closed"):
+        core.put({"id": "urn:ngsi-ld:Door:1", "type": "Door", "state": {"type": "Property", "value": state}})
+    now = system_clock()
+    around = span(now - timedelta(minutes=5), now + timedelta(minutes=5))
+    seen = desk(Role.OPERATOR).get(f"/hub/series?id=urn:ngsi-ld:Door:1&attribute=state&{around}").json()
+    assert seen["kind"] == "changes"
+    assert [one["value"] for one in seen["changes"]] == ["closed", "open"]
+
+
+def test_a_range_that_makes_no_sense_is_refused(core: Core, desk: MakeDesk) -> None:
+    core.put(air())
+    for around in (span(NOON, NOON), span(NOON - timedelta(days=500), NOON), "from_at=now&to_at=then"):
+        answer = desk(Role.OPERATOR).get(f"/hub/series?id={AIR}&attribute=pm10&{around}")
+        assert answer.status_code == 400
+        assert answer.json()["ko"]
+
+
+def test_without_a_hub_in_this_process_the_screen_is_told_to_wait(desk: MakeDesk, authority: Authority) -> None:
+    answer = desk(Role.OPERATOR).get("/hub/overview")
+    assert answer.status_code == 503
+    assert "데이터 허브" in answer.json()["ko"]
+
+
+def test_a_hub_that_does_not_answer_holds_nobody_for_ever(core: Core) -> None:
+    line, ended = HubLine(), threading.Event()
+    line.connect(core.hub, core._loop)
+
+    async def never(_hub: Hub) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(UnavailableError, match="did not answer"):
+        line.ask(never, within_s=0.05)
+    assert ended.wait(10)
+
+
+def test_rates_tell_the_last_minute_and_each_minute_of_an_hour_and_nothing_unwatched() -> None:
+    rates = Rates()
+    for second in range(0, 181, 5):
+        rates.note("48250", "mqtt:air", 600.0 + second, 100 + second * 2)
+    assert rates.last_minute("48250", "mqtt:air") == 120
+    hour = rates.last_hour("48250", "mqtt:air", 780.0)
+    assert hour[-3:] == [110, 120, 120]
+    assert hour[:-3] == [None] * 57
+    assert rates.last_minute("26440", "mqtt:air") is None
+
+
+def test_a_store_made_anew_does_not_make_a_rate_negative() -> None:
+    rates = Rates()
+    for at_s, readings in ((0.0, 500), (30.0, 530), (61.0, 4), (80.0, 10)):
+        rates.note("48250", "mqtt:air", at_s, readings)
+    minute = rates.last_minute("48250", "mqtt:air")
+    assert minute is not None
+    assert 0 <= minute <= 30
+    assert all(count is None or count >= 0 for count in rates.last_hour("48250", "mqtt:air", 120.0))
+
+
+def test_bytes_that_are_no_text_are_shown_as_escapes_and_cut() -> None:
+    assert printable(b"\xff\xfe{}\n") == "\\xff\\xfe{}\\n"
+    assert printable("가\u202e나".encode()) == "가\\u202e나"
+    assert printable(b"a" * 500).endswith("…")
