@@ -6,7 +6,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from madang.hub.query import GeoQuery, Georel
 from madang.kernel.geometry import Point, distance_m, metres_per_degree
@@ -84,6 +87,21 @@ def separation_m(a: Json, b: Json) -> float:
     per_lon, per_lat = metres_per_degree(lat)
     flat = [affinity.affine_transform(geometry.shape(g), (per_lon, 0, 0, per_lat, 0, 0)) for g in (a, b)]
     return float(flat[0].distance(flat[1]))
+
+
+@lru_cache(maxsize=64)
+def _origin(text: str) -> Json:
+    return orjson.loads(text)
+
+
+def separated(origin: str, geometry: object) -> float | None:
+    """The distance in metres between two geometries given as JSON text; None where the second is none."""
+    if not isinstance(geometry, str):
+        return None
+    try:
+        return separation_m(orjson.loads(geometry), _origin(origin))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _inside(query: GeoQuery) -> Callable[[Json], bool]:

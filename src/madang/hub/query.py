@@ -1,27 +1,30 @@
 """Query strings → syntax trees (clauses 4.7, 4.9, 4.10, 4.17, 5.7.2). Pure; names come out canonical.
 
 `q` grammar: terms `path`, `path==value`, `!=`, `<`, `<=`, `>`, `>=`, `~=`, `!~=`, joined by `;` (and, binds tighter)
-and `|` (or), with parentheses. A path is `attribute`, `attribute.sub.sub` or `attribute[member.member]`; a value is a
-number, a quoted string, true/false, a date, time or URI, a range `a..b`, or a list `a,b,c`.
+and `|` (or), with parentheses. A path is `attribute`, `attribute.sub.sub`, `attribute[member.member]`, or
+`relationship{path}` and `relationship{Type,Type:path}` for what lies in linked entities; a value is a number, a quoted
+string, true/false, a date, time or URI, a range `a..b`, or a list `a,b,c`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import orjson
 
+from madang.hub.collation import check_collation
 from madang.hub.contexts.context import CORE_CONTEXT, Context
 from madang.hub.entity import Json, check_geometry, instant
 from madang.hub.errors import BadRequestDataError, NgsiLdError, TooComplexQueryError, TooManyResultsError
-from madang.hub.names import is_uri
+from madang.hub.names import check_name, is_uri
 
 MAX_Q = 8_192
 MAX_TERMS = 64
 MAX_PATTERN = 512
+MAX_HOPS = 10
 
 
 class Operator(StrEnum):
@@ -46,8 +49,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
+    """`name` is a text's canonical name: what it is compared by where words are names (VocabProperty, expandValues)."""
+
     kind: Kind
     value: str | int | float | bool
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,17 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """`attribute`, then names of sub-attributes or metadata, then members inside the value."""
+    """`attribute`, then names of sub-attributes or metadata, then members inside the value.
+
+    `written` are the members as the client wrote them: languages and the members of a JsonProperty are no names.
+    `expanded` says that texts are compared by their names (expandValues).
+    """
 
     attribute: str
     subs: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+    expanded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,16 @@ class AnyOf:
     parts: tuple[Condition, ...]
 
 
-Condition = Exists | Compare | All | AnyOf
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Some entity that a relationship points at, of one of `types` where given, meets the condition (4.9, 4.5.23)."""
+
+    relationship: str
+    types: tuple[str, ...]
+    condition: Condition
+
+
+Condition = Exists | Compare | All | AnyOf | Linked
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +153,35 @@ class GeoQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderTerm:
+    """One thing to order by: an attribute's path, or `id`, `type`, `scope`, `createdAt`, `modifiedAt`."""
+
+    path: Path
+    descending: bool = False
+    by_distance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """In which order entities are listed (clause 4.23); what an entity lacks comes last. `origin` is GeoJSON text."""
+
+    terms: tuple[OrderTerm, ...]
+    collation: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Clause 5.2.33: entities of these types, with one of these ids, whose id matches the pattern."""
+
+    types: TypeSelection | None = None
+    ids: tuple[str, ...] = ()
+    id_pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """Which entities (clause 5.7.2), and which page of them."""
+    """Which entities (clause 5.7.2), and which page of them. Several `selectors` are alternatives."""
 
     types: TypeSelection | None = None
     ids: tuple[str, ...] = ()
@@ -145,6 +193,8 @@ class Query:
     limit: int = 20
     offset: int = 0
     count: bool = False
+    order: Ordering | None = None
+    selectors: tuple[Selector, ...] = ()
 
 
 def parse_query(
@@ -158,12 +208,18 @@ def parse_query(
         ids=_ids(given("id", "")),
         id_pattern=_pattern(given("idPattern", ""), "idPattern"),
         attrs=attribute_list(given("attrs", ""), names, "attrs"),
-        q=parse_q(given("q", ""), names),
+        q=parse_q(
+            given("q", ""),
+            names,
+            expanded=frozenset(attribute_list(given("expandValues", ""), names, "expandValues")),
+            verbatim=frozenset(attribute_list(given("jsonKeys", ""), names, "jsonKeys")),
+        ),
         geo=parse_geo(parameters, names),
         scope=given("scopeQ", ""),
         limit=limit,
         offset=_whole(given("offset", "0"), "offset"),
         count=count,
+        order=parse_order(parameters, names),
     )
 
 
@@ -244,7 +300,7 @@ def compile_pattern(text: str, where: str = "pattern") -> Callable[[str], object
 
 def parse_types(text: str, names: Context) -> TypeSelection | None:
     """EntityTypeSelection (clause 4.17): `A`, `A,B`, `A|B`, `(A;B),C`."""
-    if not text:
+    if text in ("", "*"):
         return None
     return _Types(text, names).parse()
 
@@ -312,13 +368,86 @@ def type_names(selection: TypeSelection | None) -> frozenset[str]:
     return frozenset().union(*(type_names(part) for part in selection.parts))
 
 
-def parse_q(text: str, names: Context) -> Condition | None:
-    """The query language (clause 4.9) → `Condition`; raises `BadRequestDataError` with the place."""
+def parse_q(
+    text: str, names: Context, *, expanded: frozenset[str] = frozenset(), verbatim: frozenset[str] = frozenset()
+) -> Condition | None:
+    """The query language (clause 4.9) → `Condition`; raises `BadRequestDataError` with the place.
+
+    Values of `expanded` attributes are names of the @context; members inside `verbatim` ones are plain JSON keys.
+    """
     if not text:
         return None
     if len(text) > MAX_Q:
         raise TooComplexQueryError(f"q is longer than {MAX_Q} characters", where="q")
-    return _Q(text, names).parse()
+    return _Q(text, names, expanded, verbatim).parse()
+
+
+def linked_depth(condition: Condition | None) -> int:
+    """How many relationships a condition follows one after another."""
+    if isinstance(condition, Linked):
+        return 1 + linked_depth(condition.condition)
+    if isinstance(condition, (All, AnyOf)):
+        return max(map(linked_depth, condition.parts))
+    return 0
+
+
+_DIRECTIONS = {"asc": (False, False), "desc": (True, False), "dist-asc": (False, True), "dist-desc": (True, True)}
+MAX_ORDER = 8
+
+
+def parse_order(parameters: Mapping[str, str], names: Context) -> Ordering | None:
+    """`orderBy`, `collation`, `orderFrom` and `orderGeometry` (clause 4.23)."""
+    text = parameters.get("orderBy", "")
+    if not text:
+        return None
+    if text.count(",") >= MAX_ORDER:
+        raise TooComplexQueryError(f"orderBy names more than {MAX_ORDER} members", where="orderBy")
+    terms = tuple(_order_term(one, names) for one in text.split(","))
+    collation = parameters.get("collation", "")
+    check_collation(collation)
+    origin = ""
+    if any(one.by_distance for one in terms):
+        if not parameters.get("orderFrom"):
+            raise BadRequestDataError(
+                "Ordering by distance needs orderFrom", where="orderFrom", hint="e.g. orderFrom=[128.9,35.2]"
+            )
+        kind = parameters.get("orderGeometry") or "Point"
+        origin = orjson.dumps(_query_geometry(kind, parameters["orderFrom"], "orderFrom")).decode()
+    return Ordering(terms, collation, origin)
+
+
+def _order_term(text: str, names: Context) -> OrderTerm:
+    name, mark, said = text.partition(";")
+    direction = _DIRECTIONS.get(said if mark else "asc")
+    if direction is None:
+        raise BadRequestDataError(
+            f"orderBy has the direction {said[:40]!r}", where="orderBy", hint=", ".join(_DIRECTIONS)
+        )
+    try:
+        path = read_path(name, names)
+    except ValueError as error:
+        raise BadRequestDataError(f"orderBy: {error}", where="orderBy", hint="Clause 4.23") from None
+    return OrderTerm(path, *direction)
+
+
+def read_path(text: str, names: Context, verbatim: frozenset[str] = frozenset()) -> Path:
+    """`attribute.sub[member.member]` (clause 4.9, ValuePath); raises `ValueError` saying what is wrong."""
+    head, bracket, inner = text.partition("[")
+    if not text:
+        raise ValueError("an attribute name is expected")
+    if bracket and (not inner.endswith("]") or len(inner) < 2):
+        raise ValueError("a bracket is not closed")
+    first, *subs = [head] if "://" in head or head.startswith("urn:") else head.split(".")
+    members = tuple(inner[:-1].split(".")) if bracket else ()
+    if not all((first, *subs, *members)):
+        raise ValueError("a path has an empty part")
+    attribute = names.canonical(first)
+    canonical = members if attribute in verbatim else tuple(_member(one, names) for one in members)
+    return Path(attribute, tuple(map(names.canonical, subs)), canonical, tuple(map(check_name, members)))
+
+
+def _member(name: str, names: Context) -> str:
+    return name if name[:1] == "@" or name == "*" else names.canonical(name)
 
 
 _OPERATORS = re.compile(r"!~=|~=|==|!=|<=|>=|<|>")
@@ -330,9 +459,12 @@ _ORDERED = frozenset({Operator.LESS, Operator.LESS_EQUAL, Operator.GREATER, Oper
 
 
 class _Q:
-    def __init__(self, text: str, names: Context) -> None:
+    def __init__(self, text: str, names: Context, expanded: frozenset[str], verbatim: frozenset[str]) -> None:
         self._text = text
         self._names = names
+        self._expanded = expanded
+        self._verbatim = verbatim
+        self._words = False
         self._at = 0
         self._terms = 0
 
@@ -374,34 +506,45 @@ class _Q:
                 raise self._wrong("a parenthesis is not closed")
             self._at += 1
             return inner
-        path = self._path()
+        hops, path = self._path()
         found = _OPERATORS.match(self._text, self._at)
-        if found is None:
-            if self._at < len(self._text) and self._text[self._at] not in ";|)":
-                raise self._wrong("an operator is expected")
-            return Exists(path)
-        self._at = found.end()
-        operator = Operator(found.group())
-        return Compare(path, operator, self._values(operator))
+        condition: Condition = Exists(path)
+        if found is not None:
+            self._at = found.end()
+            operator = Operator(found.group())
+            self._words = path.expanded
+            condition = Compare(path, operator, self._values(operator))
+        elif self._at < len(self._text) and self._text[self._at] not in ";|)":
+            raise self._wrong("an operator is expected")
+        for relationship, types in reversed(hops):
+            condition = Linked(relationship, types, condition)
+        return condition
 
-    def _path(self) -> Path:
+    def _path(self) -> tuple[list[tuple[str, tuple[str, ...]]], Path]:
+        """The relationships to follow, each with the types wanted behind it, and the path from there."""
         end = _PATH_END.search(self._text, self._at)
-        text = self._text[self._at : end.start() if end else len(self._text)].strip()
-        if not text:
-            raise self._wrong("an attribute name is expected")
-        head, bracket, inner = text.partition("[")
-        if bracket and (not inner.endswith("]") or len(inner) < 2):
-            raise self._wrong("a bracket is not closed")
-        first, *subs = [head] if "://" in head or head.startswith("urn:") else head.split(".")
-        members = inner[:-1].split(".") if bracket else []
-        if not all((first, *subs, *members)):
-            raise self._wrong("a path has an empty part")
-        self._at = end.start() if end else len(self._text)
-        canonical = self._names.canonical
-        return Path(canonical(first), tuple(map(canonical, subs)), tuple(map(self._member, members)))
+        stop = end.start() if end else len(self._text)
+        text = self._text[self._at : stop].strip()
+        hops: list[tuple[str, tuple[str, ...]]] = []
+        try:
+            while "{" in text:
+                name, _, rest = text.partition("{")
+                if not name or not rest.endswith("}") or len(hops) >= MAX_HOPS:
+                    raise ValueError("a brace is not closed" if name else "a relationship is expected before {")
+                types, text = self._hint(rest[:-1])
+                hops.append((self._names.canonical(name), types))
+            path = read_path(text, self._names, self._verbatim)
+        except ValueError as error:
+            raise self._wrong(str(error)) from None
+        self._at = stop
+        return hops, replace(path, expanded=True) if path.attribute in self._expanded else path
 
-    def _member(self, name: str) -> str:
-        return name if name[:1] == "@" else self._names.canonical(name)
+    def _hint(self, text: str) -> tuple[tuple[str, ...], str]:
+        """`Type,Type:rest` → the types and the rest; a prefix of the @context is no type."""
+        head, colon, rest = text.partition(":")
+        if not colon or rest.startswith("//") or head == "urn" or "{" in head or self._names.is_prefix(head):
+            return (), text
+        return tuple(self._names.canonical(one) for one in head.split(",")), rest
 
     def _values(self, operator: Operator) -> tuple[Literal | Range, ...]:
         if operator in (Operator.MATCHES, Operator.MATCHES_NOT):
@@ -428,7 +571,7 @@ class _Q:
 
     def _literal(self) -> Literal:
         if self._next_is('"'):
-            return Literal(Kind.TEXT, self._quoted())
+            return self._text_literal(self._quoted())
         start = self._at
         while self._at < len(self._text) and self._text[self._at] not in ";|),":
             if self._next_is(".."):
@@ -436,20 +579,25 @@ class _Q:
             self._at += 1
         return self._unquoted(self._text[start : self._at], start)
 
+    def _text_literal(self, text: str) -> Literal:
+        try:
+            return Literal(Kind.TEXT, text, self._names.canonical(text))
+        except BadRequestDataError:
+            return Literal(Kind.TEXT, text)
+
     def _quoted(self) -> str:
-        said: list[str] = []
-        self._at += 1
-        while self._at < len(self._text):
-            one = self._text[self._at]
-            if one == '"':
-                self._at += 1
-                return "".join(said)
-            if one == "\\" and self._at + 1 < len(self._text):
-                self._at += 1
-                one = self._text[self._at]
-            said.append(one)
-            self._at += 1
-        raise self._wrong("a string is not closed")
+        """A JSON string."""
+        end = self._at + 1
+        while end < len(self._text) and self._text[end] != '"':
+            end += 2 if self._text[end] == "\\" else 1
+        if end >= len(self._text):
+            raise self._wrong("a string is not closed")
+        try:
+            text: str = orjson.loads(self._text[self._at : end + 1])
+        except orjson.JSONDecodeError:
+            text = re.sub(r"\\(.)", r"\1", self._text[self._at + 1 : end], flags=re.DOTALL)
+        self._at = end + 1
+        return text
 
     def _unquoted(self, text: str, start: int) -> Literal:
         if text in ("true", "false"):
@@ -458,8 +606,8 @@ class _Q:
             return Literal(Kind.NUMBER, _number(text))
         if "T" in text and text[:1].isdigit():
             return Literal(Kind.INSTANT, instant(text, "q"))
-        if _DATE.match(text) or _TIME.match(text) or is_uri(text):
-            return Literal(Kind.TEXT, text)
+        if _DATE.match(text) or _TIME.match(text) or is_uri(text) or (self._words and text):
+            return self._text_literal(text)
         self._at = start
         raise self._wrong("a value is expected" if not text else "text values are written in double quotes")
 
@@ -533,14 +681,14 @@ def _georel(text: str) -> tuple[Georel, float | None, float | None]:
     return Georel.NEAR, found.get("minDistance"), found.get("maxDistance")
 
 
-def _query_geometry(kind: str, coordinates: str) -> Json:
+def _query_geometry(kind: str, coordinates: str, where: str = "coordinates") -> Json:
     if kind == "GeometryCollection" or len(coordinates) > 200_000:
         raise BadRequestDataError(f"geometry is {kind[:40]!r}, which is not taken here", where="geometry")
     try:
         decoded = orjson.loads(coordinates)
     except orjson.JSONDecodeError:
-        raise BadRequestDataError("coordinates is not a JSON array", where="coordinates") from None
+        raise BadRequestDataError(f"{where} is not a JSON array", where=where) from None
     try:
-        return check_geometry({"type": kind, "coordinates": decoded}, "coordinates")
+        return check_geometry({"type": kind, "coordinates": decoded}, where)
     except NgsiLdError as error:
-        raise BadRequestDataError(error.detail, where="coordinates", hint=error.hint) from None
+        raise BadRequestDataError(error.detail, where=where, hint=error.hint) from None

@@ -69,6 +69,10 @@ class Context:
         base = self._bases.get(prefix)
         return base + rest if base and not rest.startswith("//") else term
 
+    def is_prefix(self, name: str) -> bool:
+        """Whether it stands for the beginning of IRIs."""
+        return name in self._bases
+
     def term(self, name: str) -> str:
         """How this @context names a canonical name."""
         known = self._back.get(name)

@@ -23,10 +23,12 @@ import apsw
 import orjson
 
 from madang.hub.changes import Op, Stored
+from madang.hub.collation import collated
 from madang.hub.config import HubConfig
 from madang.hub.entity import Json
 from madang.hub.errors import CursorLostError, StoreUnavailableError, TooComplexQueryError
 from madang.hub.feed import FeedChange, read_cursor, write_cursor
+from madang.hub.geo import separated
 from madang.hub.query import Query, compile_pattern
 from madang.hub.scope import in_scope
 from madang.hub.sqlite.group import COLUMNS, Group, TenantCatalog, moment_of, ms_of, stored_of
@@ -79,6 +81,8 @@ class _Reader:
         create: Any = self.connection.create_scalar_function  # Any: apsw types the arguments as any column value
         create("matches", _matches, 2, deterministic=True)
         create("scoped", in_scope, 2, deterministic=True)
+        create("collated", collated, 2, deterministic=True)
+        create("separated", separated, 2, deterministic=True)
         create("related", self._related, 3)
         self.connection.set_progress_handler(self._too_long, _STEPS)
 
@@ -548,9 +552,9 @@ def _rows(connection: apsw.Connection, select: Select, query: Query, columns: st
     distinct = " GROUP BY e.key" if select.related is not None else ""
     sql = (
         f"SELECT {columns} FROM {select.source} WHERE {select.where.text}{distinct}"  # noqa: S608 -- bound
-        f" ORDER BY {select.order} LIMIT ? OFFSET ?"
+        f" ORDER BY {select.order.text} LIMIT ? OFFSET ?"
     )
-    return connection.execute(sql, (*select.where.values, query.limit + 1, query.offset))
+    return connection.execute(sql, (*select.where.values, *select.order.values, query.limit + 1, query.offset))
 
 
 def _changes(reader: _Reader, base: int, after: int, limit: int) -> list[tuple[Any, ...]]:  # Any: column values
