@@ -6,18 +6,32 @@ refusal as a value. It never changes what it is given, so the writer may call it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
 import orjson
 
-from madang.hub.entity import NULL, Attribute, Entity, Json, document
+from madang.hub.entity import (
+    NULL,
+    VALUE_MEMBER,
+    Attribute,
+    Entity,
+    Json,
+    document,
+    instant_ms,
+    is_tombstone,
+    sub_attributes,
+    tombstone,
+)
 from madang.hub.errors import AlreadyExistsError, BadRequestDataError, NgsiLdError, ResourceNotFoundError
+from madang.hub.names import is_uri
 
-CORE_MEMBERS = frozenset({"id", "type", "scope"})
+CORE_MEMBERS = frozenset({"id", "type", "scope", "expiresAt"})
+"""What is no attribute in a kept document."""
 _DATASET = "\x1f"
+_BELOW = "\x1e"
 
 
 class Op(IntEnum):
@@ -34,7 +48,8 @@ class Op(IntEnum):
 @dataclass(slots=True)
 class Stored:
     """An entity as the store holds it. `body` is the kept form as JSON bytes; `stamps` are the system attributes of
-    attribute instances that differ from the entity's creation: name → [created, modified] in ms since 1970."""
+    attribute instances that differ from the entity's creation, and of sub-attributes that differ from the creation of
+    what they belong to: label → [created, modified] in ms since 1970 (`stamp_of`, `sub_stamp`)."""
 
     key: int
     id: str
@@ -62,7 +77,12 @@ class Stored:
 
 @dataclass(slots=True)
 class Effect:
-    """What to write. `body` None deletes; `geometries` None leaves the spatial index as it is."""
+    """What to write. `body` None deletes; `geometries` None leaves the spatial index as it is.
+
+    `changed` is the row of history and feed; empty where there is nothing to write. For what was created or replaced it
+    is the kept document (with null for attributes that went), else `{name: what was written}`: the instances written, a
+    `tombstone` for each that went, null where no instance is left; `type`, `scope`, `expiresAt` where they changed.
+    """
 
     op: Op
     types: tuple[str, ...]
@@ -133,6 +153,7 @@ def _created(entity: Entity, body: bytes, source_version: int | None = None) -> 
         geometries=spots,
         source_version=source_version,
         updated=tuple(entity.attributes),
+        expires_ms=entity.expires_ms,
     )
 
 
@@ -147,20 +168,23 @@ def replace(entity: Entity, *, if_missing_create: bool = False, source_version: 
         if _outdated(current, source_version):
             return _unchanged(current)
         types = entity.types or current.types
-        scope = entity.scope
-        body = whole or orjson.dumps(document(entity.id, types, scope, entity.attributes))
+        after = document(entity.id, types, entity.scope, entity.attributes, entity.expires_at)
+        body = whole or orjson.dumps(after)
         old = current.attributes()
-        stamps = _stamps(current, old, entity.attributes, at_ms)
+        lost = {name: _written(value, entity.attributes.get(name)) for name, value in old.items()}
+        lost = {name: value for name, value in lost.items() if _loses(value)}
+        stamps = _stamps(current, old, entity.attributes, at_ms, (*entity.attributes, *lost))
         spots = geometries(entity.attributes)
         return Effect(
             Op.REPLACED,
             types,
             body,
-            body,
+            orjson.dumps(after | lost) if lost else body,
             stamps,
             None if spots == geometries(old) else spots,
             source_version,
             tuple(entity.attributes),
+            expires_ms=entity.expires_ms,
         )
 
     return Mutation(entity.id, change, entity.shapes)
@@ -172,9 +196,19 @@ def _outdated(current: Stored, source_version: int | None) -> bool:
     )
 
 
-def _unchanged(current: Stored) -> Effect:
-    """Nothing to write: the mirror holds this version or a later one already."""
-    return Effect(Op.UPDATED, current.types, current.body, b"", current.stamps, None, current.source_version)
+def _unchanged(current: Stored, refused: Sequence[tuple[str, str]] = ()) -> Effect:
+    """Nothing to write: no row of history, and no time of modification moves."""
+    return Effect(
+        Op.UPDATED,
+        current.types,
+        current.body,
+        b"",
+        current.stamps,
+        None,
+        current.source_version,
+        not_updated=tuple(refused),
+        expires_ms=current.expires_ms,
+    )
 
 
 def upsert(entity: Entity, *, source_version: int | None = None) -> Mutation:
@@ -193,7 +227,7 @@ def upsert(entity: Entity, *, source_version: int | None = None) -> Mutation:
 
 def append(entity_id: str, fragment: Entity, *, overwrite: bool = True) -> Mutation:
     """Clause 5.6.3: attributes are added; those there already are replaced unless `overwrite` is off."""
-    encode(fragment.attributes, entity_id)
+    encode(fragment.document() if fragment.types else fragment.attributes, entity_id)
 
     def change(current: Stored | None, at_ms: int) -> Outcome:
         if current is None:
@@ -206,82 +240,145 @@ def append(entity_id: str, fragment: Entity, *, overwrite: bool = True) -> Mutat
 def _appended(
     current: Stored, fragment: Entity, at_ms: int, *, overwrite: bool = True, source_version: int | None = None
 ) -> Effect:
-    old = current.attributes()
+    head, old = _opened(current)
     new = dict(old)
     refused: list[tuple[str, str]] = []
     for name, value in fragment.attributes.items():
         if overwrite or name not in old:
             _put(new, name, value)
             continue
-        merged, held = _only_new_instances(old[name], value)
-        if merged is None:
+        there = instances(old[name])
+        fresh = {dataset: one for dataset, one in instances(value).items() if dataset not in there}
+        if fresh:
+            new[name] = packed(there | fresh)
+        if len(fresh) < len(instances(value)):
             refused.append((name, f"{name} exists already"))
-        else:
-            new[name] = merged
-            del held
-    return _effect(current, old, new, fragment, at_ms, refused, source_version)
-
-
-def _only_new_instances(old: Attribute, value: Attribute) -> tuple[Attribute | None, int]:
-    if value is None:
-        return None, 0
-    there = instances(old)
-    fresh = {dataset: one for dataset, one in instances(value).items() if dataset not in there}
-    return (packed(there | fresh) if fresh else None), len(fresh)
+    written = _written_head(head, fragment, current.types)
+    if not overwrite:
+        for member in ("scope", "expiresAt"):
+            if member in written and member in head:
+                del written[member]
+                refused.append((member, f"{member} exists already"))
+    return _effect(current, _Next(head, old, new, written), fragment, at_ms, refused, source_version)
 
 
 def update(entity_id: str, fragment: Entity) -> Mutation:
-    """Clause 5.6.2: attributes that are there are replaced; the others are told as not updated."""
+    """Clause 5.6.2: attribute instances that are there are replaced; the others are told as not updated."""
     encode(fragment.attributes, entity_id)
 
     def change(current: Stored | None, at_ms: int) -> Outcome:
         if current is None:
             return missing(entity_id)
-        old = current.attributes()
+        head, old = _opened(current)
         new = dict(old)
         refused: list[tuple[str, str]] = []
         for name, value in fragment.attributes.items():
-            if name in old:
-                _put(new, name, value)
-            else:
+            if name not in old:
                 refused.append((name, f"{entity_id} has no attribute {name}"))
-        return _effect(current, old, new, fragment, at_ms, refused)
+                continue
+            if value is None:
+                new.pop(name)
+                continue
+            there, said = instances(old[name]), instances(value)
+            for dataset in said.keys() - there.keys():
+                refused.append((name, f"{name} has no instance {dataset or 'without datasetId'}"))
+            known = {dataset: one for dataset, one in said.items() if dataset in there}
+            if known:
+                _replace_or_drop(new, name, packed(_living(there | known)))
+        written = _written_head(head, fragment, current.types)
+        if "scope" in written and "scope" not in head:
+            del written["scope"]
+            refused.append(("scope", f"{entity_id} has no scope"))
+        return _effect(current, _Next(head, old, new, written), fragment, at_ms, refused)
 
     return Mutation(entity_id, change, fragment.shapes)
 
 
-def merge(entity_id: str, fragment: Entity) -> Mutation:
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """How a merge reads what it was given (clauses 5.6.17, 6.5.3.4)."""
+
+    simplified: bool = False
+    """Bare values stand for the value of whatever kind of attribute is there."""
+    observed_at: str = ""
+    """For attributes that had an observedAt and are given none."""
+    lang: str = ""
+    """The language a bare text is in, where a LanguageProperty is there."""
+    words: Callable[[str], str] = str
+    """The canonical name of a term, for a VocabProperty given as bare text."""
+
+
+_AS_GIVEN = Merging()
+
+
+def merge(entity_id: str, fragment: Entity, how: Merging = _AS_GIVEN) -> Mutation:
     """Clause 5.6.17: JSON merge patch over entity, attributes and sub-attributes; `urn:ngsi-ld:null` deletes."""
     encode(fragment.attributes, entity_id)
 
     def change(current: Stored | None, at_ms: int) -> Outcome:
         if current is None:
             return missing(entity_id)
-        old = current.attributes()
+        head, old = _opened(current)
         new = dict(old)
         for name, value in fragment.attributes.items():
-            merged = _merged_attribute(old.get(name), value)
-            if merged is None:
-                new.pop(name, None)
-            else:
-                new[name] = merged
-        return _effect(current, old, new, fragment, at_ms, [])
+            merged = _merged_attribute(name, old.get(name), value, how)
+            if isinstance(merged, NgsiLdError):
+                return merged
+            _replace_or_drop(new, name, merged)
+        written = _written_head(head, fragment, current.types)
+        return _effect(current, _Next(head, old, new, written), fragment, at_ms, [])
 
     return Mutation(entity_id, change, fragment.shapes)
 
 
-def _merged_attribute(old: Attribute, value: Attribute) -> Attribute:
+def _merged_attribute(name: str, old: Attribute, value: Attribute, how: Merging) -> Attribute | NgsiLdError:
     if value is None:
         return None
     there = instances(old) if old is not None else {}
     for dataset, one in instances(value).items():
         before = there.get(dataset)
-        said = _patched(before, one) if before is not None and _same_kind(before, one) else _without_nulls(one)
+        given = _as_there(before, one, how) if before is not None else one
+        if "type" not in given and before is None:
+            return BadRequestDataError(f"{name} has neither type nor value, and is not there yet", where=name)
+        said = _patched(before, given) if before is not None and _same_kind(before, given) else _without_nulls(given)
         if said is None:
             there.pop(dataset, None)
-        else:
-            there[dataset] = said
+            continue
+        if VALUE_MEMBER[said["type"]] not in said:
+            return BadRequestDataError(f"{name} has no {VALUE_MEMBER[said['type']]}", where=name)
+        if how.observed_at and before is not None and "observedAt" in before and "observedAt" not in given:
+            said["observedAt"] = how.observed_at
+        there[dataset] = said
     return packed(there)
+
+
+def _as_there(before: Json, one: Json, how: Merging) -> Json:
+    """A bare value read as the kind that is there; anything else as it came."""
+    kind = before["type"]
+    value = one.get("value")
+    if one.get("type") != "Property" or kind == "Property" or value is None or value == NULL:
+        return one
+    if kind == "LanguageProperty" and isinstance(value, str) and (how.lang or how.simplified):
+        said = one.get("lang", {}).get("value") if isinstance(one.get("lang"), dict) else None
+        rest = {key: inner for key, inner in one.items() if key not in ("value", "lang")}
+        return rest | {"type": kind, "languageMap": {said or how.lang or "@none": value}}
+    if not how.simplified or (read := _read_as(kind, value, how.words)) is None:
+        return one
+    return {"type": kind, VALUE_MEMBER[kind]: read}
+
+
+def _read_as(kind: str, value: Json, words: Callable[[str], str]) -> Json:
+    """A simplified value as the value of a kind, or None where it cannot be."""
+    listed = value if isinstance(value, list) else [value]
+    if kind == "Relationship" and listed and all(is_uri(one) for one in listed):
+        return value
+    if kind == "VocabProperty" and listed and all(isinstance(one, str) and one for one in listed):
+        return [words(one) for one in listed] if isinstance(value, list) else words(value)
+    if kind == "ListProperty" and isinstance(value, list):
+        return value
+    if kind == "ListRelationship" and isinstance(value, list) and all(is_uri(one) for one in value):
+        return [{"object": one} for one in value]
+    return value if kind == "JsonProperty" else None
 
 
 def _same_kind(before: Json, one: Json) -> bool:
@@ -289,43 +386,62 @@ def _same_kind(before: Json, one: Json) -> bool:
 
 
 def _patched(before: Json, one: Json) -> Json:
-    """RFC 7396 with NGSI-LD's null; None where the instance's own value is deleted."""
+    """An attribute instance with a fragment merged in (clause 5.5.12); None where its own value is deleted."""
     said = dict(before)
+    own = VALUE_MEMBER[before["type"]]
     for member, value in one.items():
+        there = said.get(member)
         if value == NULL or value is None:
-            if member in _VALUES:
+            if member == own:
                 return None
             said.pop(member, None)
-        elif isinstance(value, dict) and isinstance(said.get(member), dict) and "coordinates" not in value:
-            inner = _patched_inside(said[member], value)
-            said[member] = inner
+        elif member == own:
+            said[member] = value if before["type"] == "GeoProperty" else _patched_value(there, value)
+            if said[member] == {}:
+                return None if before["type"] == "LanguageProperty" or there else said
+        elif isinstance(there, dict) and isinstance(value, dict) and "type" in there:
+            _replace_or_drop(
+                said, member, _patched(there, value) if _same_kind(there, value) else _without_nulls(value)
+            )
         else:
-            said[member] = _without_nulls(value)
+            _replace_or_drop(said, member, _without_nulls(value))
     return said
 
 
-def _patched_inside(before: dict[str, Json], patch: dict[str, Json]) -> dict[str, Json]:
+def _patched_value(before: Json, patch: Json) -> Json:
+    """RFC 7396 with NGSI-LD's null, inside a value."""
+    if not isinstance(before, dict) or not isinstance(patch, dict):
+        return _stripped(patch)
     said = dict(before)
     for member, value in patch.items():
-        if value == NULL or value is None:
+        if value == NULL:
             said.pop(member, None)
-        elif isinstance(value, dict) and isinstance(said.get(member), dict) and "coordinates" not in value:
-            said[member] = _patched_inside(said[member], value)
         else:
-            said[member] = _without_nulls(value)
+            said[member] = _patched_value(said.get(member), value)
     return said
+
+
+def _stripped(value: Json) -> Json:
+    """A value without members that are null."""
+    if not isinstance(value, dict):
+        return value
+    return {member: _stripped(one) for member, one in value.items() if one != NULL}
 
 
 def _without_nulls(value: Json) -> Json:
+    """A new attribute instance without members that are null; None where its own value is."""
     if not isinstance(value, dict):
         return value
-    if any(value.get(member) == NULL for member in _VALUES):
+    own = VALUE_MEMBER.get(value.get("type", ""))
+    if own is not None and value.get(own) == NULL:
         return None
-    kept = {member: _without_nulls(one) for member, one in value.items() if one != NULL}
+    said = {
+        member: _stripped(one) if member == own or "type" not in one else _without_nulls(one)
+        for member, one in value.items()
+        if one != NULL and isinstance(one, dict)
+    }
+    kept = {member: said.get(member, one) for member, one in value.items() if one != NULL}
     return {member: one for member, one in kept.items() if one is not None}
-
-
-_VALUES = ("value", "object", "languageMap", "vocab", "valueList", "objectList", "json")
 
 
 def partial(entity_id: str, name: str, fragment: Entity) -> Mutation:
@@ -336,33 +452,20 @@ def partial(entity_id: str, name: str, fragment: Entity) -> Mutation:
     def change(current: Stored | None, at_ms: int) -> Outcome:
         if current is None:
             return missing(entity_id)
-        old = current.attributes()
+        head, old = _opened(current)
         if name not in old:
             return ResourceNotFoundError(f"{entity_id} has no attribute {name}", where=name)
-        there = instances(old[name])
-        return _partially(current, old, there, patch, at_ms)
-
-    def _partially(
-        current: Stored, old: dict[str, Attribute], there: dict[str, Json], patch: Attribute, at_ms: int
-    ) -> Outcome:
         new = dict(old)
-        if patch is None:
-            new.pop(name)
-            return _effect(current, old, new, fragment, at_ms, [])
-        dataset = patch.get("datasetId", "")
-        if dataset not in there:
-            return ResourceNotFoundError(f"{name} has no instance {dataset or 'without datasetId'}", where=name)
-        before = there[dataset]
-        if not _same_kind(before, patch):
-            return BadRequestDataError(f"{name} is a {before['type']}, not a {patch['type']}", where=name)
-        said = _patched(before, {k: v for k, v in patch.items() if not isinstance(v, dict)})
-        if said is not None:
-            said |= {k: v for k, v in patch.items() if isinstance(v, dict)}
-            there[dataset] = said
-        else:
-            there.pop(dataset)
-        _replace_or_drop(new, name, packed(there))
-        return _effect(current, old, new, fragment, at_ms, [])
+        there = instances(old[name])
+        for dataset, one in instances(patch).items():
+            if dataset not in there:
+                return ResourceNotFoundError(f"{name} has no instance {dataset or 'without datasetId'}", where=name)
+            before = there[dataset]
+            if not _same_kind(before, one):
+                return BadRequestDataError(f"{name} is a {before['type']}, not a {one['type']}", where=name)
+            there[dataset] = _without_nulls(before | one)
+        _replace_or_drop(new, name, packed(_living(there)) if patch is not None else None)
+        return _effect(current, _Next(head, old, new, {}), fragment, at_ms, [])
 
     return Mutation(entity_id, change, fragment.shapes)
 
@@ -374,12 +477,16 @@ def replace_attribute(entity_id: str, name: str, fragment: Entity) -> Mutation:
     def change(current: Stored | None, at_ms: int) -> Outcome:
         if current is None:
             return missing(entity_id)
-        old = current.attributes()
+        head, old = _opened(current)
         if name not in old:
             return ResourceNotFoundError(f"{entity_id} has no attribute {name}", where=name)
+        value = fragment.attributes[name]
+        if unknown := instances(value).keys() - instances(old[name]).keys():
+            said = next(iter(unknown)) or "without datasetId"
+            return ResourceNotFoundError(f"{name} has no instance {said}", where=name)
         new = dict(old)
-        _put(new, name, fragment.attributes[name])
-        return _effect(current, old, new, fragment, at_ms, [])
+        _put(new, name, value)
+        return _effect(current, _Next(head, old, new, {}), fragment, at_ms, [])
 
     return Mutation(entity_id, change, fragment.shapes)
 
@@ -390,16 +497,57 @@ def delete_attribute(entity_id: str, name: str, *, dataset: str = "", every: boo
     def change(current: Stored | None, at_ms: int) -> Outcome:
         if current is None:
             return missing(entity_id)
-        old = current.attributes()
+        head, old = _opened(current)
         there = instances(old[name]) if name in old else {}
         if not there or (not every and dataset not in there):
             return ResourceNotFoundError(f"{entity_id} has no attribute {name} {dataset}".rstrip(), where=name)
         there.pop(dataset, None)
         new = dict(old)
         _replace_or_drop(new, name, None if every else packed(there))
-        return _effect(current, old, new, Entity("", (), {name: None}), at_ms, [])
+        return _effect(current, _Next(head, old, new, {}), _only(name), at_ms, [])
 
     return Mutation(entity_id, change)
+
+
+def drop_attributes(entity_id: str, chosen: Callable[[str], bool]) -> Mutation:
+    """Clause 5.6.21 with drop or keep: the attributes chosen by name go, the entity stays."""
+
+    def change(current: Stored | None, at_ms: int) -> Outcome:
+        if current is None:
+            return missing(entity_id)
+        head, old = _opened(current)
+        new = {name: value for name, value in old.items() if not chosen(name)}
+        return _effect(current, _Next(head, old, new, {}), _only(*old), at_ms, [])
+
+    return Mutation(entity_id, change)
+
+
+def expire(entity_id: str, now_ms: int) -> Mutation:
+    """Clause 4.22: the entity goes if it has expired, else those of its attribute instances that have."""
+
+    def change(current: Stored | None, at_ms: int) -> Outcome:
+        if current is None:
+            return missing(entity_id)
+        head, old = _opened(current)
+        if "expiresAt" in head and instant_ms(head["expiresAt"]) <= now_ms:
+            return Effect(Op.DELETED, current.types, None, b"{}", {}, [])
+        new = dict(old)
+        for name, value in old.items():
+            there = instances(value)
+            alive = {dataset: one for dataset, one in there.items() if not _expired(one, now_ms)}
+            if len(alive) < len(there):
+                _replace_or_drop(new, name, packed(alive))
+        return _effect(current, _Next(head, old, new, {}), _only(*old), at_ms, [])
+
+    return Mutation(entity_id, change)
+
+
+def _expired(instance: Json, now_ms: int) -> bool:
+    return "expiresAt" in instance and instant_ms(instance["expiresAt"]) <= now_ms
+
+
+def _only(*names: str) -> Entity:
+    return Entity("", (), dict.fromkeys(names))
 
 
 def delete(entity_id: str) -> Mutation:
@@ -411,6 +559,18 @@ def delete(entity_id: str) -> Mutation:
         return Effect(Op.DELETED, current.types, None, b"{}", {}, [])
 
     return Mutation(entity_id, change)
+
+
+def only_of(mutation: Mutation, accepts: Callable[[Collection[str]], bool]) -> Mutation:
+    """The same mutation for an entity of accepted types; one of other types is not found (parameter `type`)."""
+    inner = mutation.change
+
+    def change(current: Stored | None, at_ms: int) -> Outcome:
+        if current is not None and not accepts(current.types):
+            return missing(mutation.entity_id)
+        return inner(current, at_ms)
+
+    return Mutation(mutation.entity_id, change, mutation.shapes)
 
 
 def ingest(fragment: Entity) -> Mutation:
@@ -425,8 +585,11 @@ def ingest(fragment: Entity) -> Mutation:
         if late and late == set(fragment.attributes):
             changed = encode(fragment.attributes, fragment.id)
             return Effect(Op.LATE, current.types, current.body, changed, current.stamps, None, current.source_version)
+        if not late:
+            return _appended(current, fragment, at_ms)
         timely = {name: value for name, value in fragment.attributes.items() if name not in late}
-        return _appended(current, Entity(fragment.id, fragment.types, timely, {}, fragment.scope), at_ms)
+        rest = Entity(fragment.id, fragment.types, timely, {}, fragment.scope, fragment.expires_at, fragment.expires_ms)
+        return _appended(current, rest, at_ms)
 
     return Mutation(fragment.id, change, fragment.shapes)
 
@@ -459,31 +622,26 @@ def packed(there: dict[str, Json]) -> Attribute:
 
 
 def _put(new: dict[str, Attribute], name: str, value: Attribute) -> None:
-    """Replaces the instances given, leaves those of other datasetIds; a null deletes the attribute."""
+    """Replaces the instances given, leaves those of other datasetIds."""
     before = new.get(name)
-    if (
-        value is None
-        or before is None
-        or (type(value) is dict and type(before) is dict and _same_dataset(value, before))
-    ):
-        said = value if value is None else _given(value)
+    if before is None or (type(value) is dict and type(before) is dict and _same_dataset(value, before)):
+        new[name] = value
     else:
-        said = packed(instances(before) | instances(value))
-    _replace_or_drop(new, name, said)
-
-
-def _given(value: Attribute) -> Attribute:
-    if type(value) is list:
-        return packed({k: kept for k, one in instances(value).items() if (kept := _without_nulls(one)) is not None})
-    return _without_nulls(value) if _holds_null(value) else value
-
-
-def _holds_null(value: dict[str, Json]) -> bool:
-    return any(one == NULL for one in value.values() if type(one) is str)
+        new[name] = packed(instances(before) | instances(value))
 
 
 def _same_dataset(a: dict[str, Json], b: dict[str, Json]) -> bool:
     return bool(a.get("datasetId") == b.get("datasetId"))
+
+
+def _living(there: Mapping[str, Json]) -> dict[str, Json]:
+    """Instances whose value is not deleted, without members that are."""
+    said = {dataset: _without_nulls(one) if _holds_null(one) else one for dataset, one in there.items()}
+    return {dataset: one for dataset, one in said.items() if one is not None}
+
+
+def _holds_null(instance: Json) -> bool:
+    return instance is None or NULL.encode() in orjson.dumps(instance)
 
 
 def _replace_or_drop(new: dict[str, Attribute], name: str, value: Attribute) -> None:
@@ -493,36 +651,94 @@ def _replace_or_drop(new: dict[str, Attribute], name: str, value: Attribute) -> 
         new[name] = value
 
 
+def _opened(current: Stored) -> tuple[dict[str, Json], dict[str, Attribute]]:
+    """The kept document's own members (scope, expiresAt) and its attributes."""
+    attributes = current.document()
+    del attributes["id"], attributes["type"]
+    head = {member: attributes.pop(member) for member in ("scope", "expiresAt") if member in attributes}
+    return head, attributes
+
+
+def _written_head(head: Mapping[str, Json], fragment: Entity, types: tuple[str, ...]) -> dict[str, Json]:
+    """What of type, scope and expiresAt a fragment changes; None where it takes one back."""
+    written: dict[str, Json] = {}
+    if not set(fragment.types) <= set(types):
+        written["type"] = list(dict.fromkeys((*types, *fragment.types)))
+    for member, value in (("scope", fragment.scope), ("expiresAt", fragment.expires_at)):
+        if value is not None and (value != NULL or member in head):
+            written[member] = None if value == NULL else value
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """What a write makes of an entity: its own members and attributes as they are, as they will be."""
+
+    head: dict[str, Json]
+    old: dict[str, Attribute]
+    new: dict[str, Attribute]
+    written: dict[str, Json]
+
+
 def _effect(
     current: Stored,
-    old: dict[str, Attribute],
-    new: dict[str, Attribute],
+    said: _Next,
     fragment: Entity,
     at_ms: int,
     refused: list[tuple[str, str]],
     source_version: int | None = None,
 ) -> Effect:
-    kept_out = {name for name, _ in refused}
-    touched = tuple(name for name in fragment.attributes if name not in kept_out)
-    types = tuple(dict.fromkeys((*current.types, *fragment.types)))
-    scope = _next_scope(current, fragment)
-    body = orjson.dumps(document(current.id, types, scope, new))
-    changed = orjson.dumps({name: new.get(name) for name in touched})
+    old, new, written = said.old, said.new, said.written
+    touched = tuple(name for name in fragment.attributes if new.get(name) is not old.get(name))
+    if not touched and not written:
+        return _unchanged(current, refused)
+    types = tuple(written["type"]) if "type" in written else current.types
+    head = said.head | written if written else said.head
+    body = orjson.dumps(document(current.id, types, head.get("scope"), new, head.get("expiresAt")))
+    changed = orjson.dumps(written | {name: _written(old.get(name), new.get(name)) for name in touched})
     moved = any(_is_geo(new.get(name)) or _is_geo(old.get(name)) for name in touched)
     spots = geometries(new) if moved else None
     if spots is not None and spots == geometries(old):
         spots = None
-    stamps = _stamps(current, old, new, at_ms, touched)
-    said_version = source_version if source_version is not None else current.source_version
-    return Effect(Op.UPDATED, types, body, changed, stamps, spots, said_version, touched, tuple(refused))
+    expiring = current.expires_ms is not None or fragment.expires_ms is not None
+    return Effect(
+        Op.UPDATED,
+        types,
+        body,
+        changed,
+        _stamps(current, old, new, at_ms, touched),
+        spots,
+        source_version if source_version is not None else current.source_version,
+        touched,
+        tuple(refused),
+        _first_expiry(head.get("expiresAt"), new) if expiring else None,
+    )
 
 
-def _next_scope(current: Stored, fragment: Entity) -> Json:
-    if fragment.scope == NULL:
-        return None
-    if fragment.scope is not None:
-        return fragment.scope
-    return current.document().get("scope") if b'"scope"' in current.body else None
+def _first_expiry(expires_at: Json, attributes: Mapping[str, Attribute]) -> int | None:
+    said = [instant_ms(expires_at)] if expires_at is not None else []
+    for value in attributes.values():
+        for one in value if type(value) is list else (value,):
+            if "expiresAt" in one:
+                said.append(instant_ms(one["expiresAt"]))
+    return min(said, default=None)
+
+
+def _written(before: Attribute, after: Attribute) -> Attribute:
+    """What of an attribute a write changed: instances written, tombstones of those that went, None for all gone."""
+    if after is None or before is None:
+        return after
+    if type(after) is dict and type(before) is dict and _same_dataset(after, before):
+        return after
+    was, now = instances(before), instances(after)
+    parts = [one for dataset, one in now.items() if was.get(dataset) is not one]
+    parts += [tombstone(one) for dataset, one in was.items() if dataset not in now]
+    return parts[0] if len(parts) == 1 else parts
+
+
+def _loses(written: Attribute) -> bool:
+    """Whether something went: what a replacement must say beside what it brings."""
+    return written is None or any(is_tombstone(one) for one in (written if type(written) is list else (written,)))
 
 
 def _is_geo(value: Attribute) -> bool:
@@ -530,34 +746,80 @@ def _is_geo(value: Attribute) -> bool:
     return any(one is not None and one["type"] == "GeoProperty" for one in listed)
 
 
+def _label(name: str, dataset: str) -> str:
+    return name + _DATASET + dataset if dataset else name
+
+
 def _stamps(
     current: Stored,
     old: dict[str, Attribute],
     new: dict[str, Attribute],
     at_ms: int,
-    touched: tuple[str, ...] | None = None,
+    touched: Iterable[str],
 ) -> dict[str, list[int]]:
     """System attributes of the instances after a change; those equal to the entity's creation are left out."""
     stamps = dict(current.stamps)
-    for name in new if touched is None else touched:
+    for name in touched:
         before = instances(old[name]) if name in old else {}
         after = instances(new[name]) if name in new else {}
         for dataset in before.keys() | after.keys():
-            label = name + _DATASET + dataset if dataset else name
-            if dataset not in after:
-                stamps.pop(label, None)
-            elif before.get(dataset) is not after[dataset]:
-                born = stamps.get(label, [current.created_ms])[0] if dataset in before else at_ms
+            was, now = before.get(dataset), after.get(dataset)
+            if was is now:
+                continue
+            label = _label(name, dataset)
+            said = stamps.pop(label, None)
+            born = (said[0] if said is not None else current.created_ms) if was is not None else at_ms
+            if now is not None:
                 stamps[label] = [born, at_ms]
-    if touched is None:
-        gone = old.keys() - new.keys()
-        stamps = {label: value for label, value in stamps.items() if label.partition(_DATASET)[0] not in gone}
+            _stamp_below(stamps, label, was, now, (born, at_ms))
     return stamps
+
+
+def _stamp_below(stamps: dict[str, list[int]], label: str, was: Json, now: Json, parent: tuple[int, int]) -> None:
+    """System attributes of sub-attributes; those equal to the creation of what they belong to are left out."""
+    born, at_ms = parent
+    before = _below(was)
+    after = _below(now)
+    for path in before.keys() | after.keys():
+        one, lower = after.get(path), label + _BELOW + path
+        said = stamps.pop(lower, None)
+        if one is None:
+            _stamp_below(stamps, lower, before[path], None, parent)
+        elif path not in before:
+            if born != at_ms:
+                stamps[lower] = [at_ms, at_ms]
+        else:
+            created = said[0] if said is not None else born
+            if one == before[path]:
+                if said is not None:
+                    stamps[lower] = said
+            else:
+                stamps[lower] = [created, at_ms]
+                _stamp_below(stamps, lower, before[path], one, (created, at_ms))
+
+
+def _below(instance: Json) -> dict[str, Json]:
+    if instance is None:
+        return {}
+    return {_label(member, dataset): one for member, dataset, one in sub_attributes(instance)}
 
 
 def stamp_of(stored: Stored, name: str, instance: Mapping[str, Any]) -> tuple[int, int]:  # Any: JSON
     """When an attribute instance was created and last modified, ms since 1970."""
-    dataset = instance.get("datasetId", "")
-    label = name + _DATASET + dataset if dataset else name
+    label = _label(name, instance.get("datasetId", ""))
     created, modified = stored.stamps.get(label, (stored.created_ms, stored.created_ms))
     return created, modified
+
+
+def sub_stamp(
+    stored: Stored, name: str, instance: Mapping[str, Any], path: Sequence[tuple[str, str]]
+) -> tuple[int, int]:
+    """The same of a sub-attribute of an instance; `path` leads down to it as (member, datasetId or "") pairs."""
+    born, _ = stamp_of(stored, name, instance)
+    said = (born, born)
+    label = _label(name, instance.get("datasetId", ""))
+    for member, dataset in path:
+        label += _BELOW + _label(member, dataset)
+        created, modified = stored.stamps.get(label, (said[0], said[0]))
+        said = (created, modified)
+    return said

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from madang.hub.changes import Op
+from madang.hub.changes import CORE_MEMBERS, Op
 from madang.hub.errors import CursorLostError
 
 
@@ -29,7 +29,7 @@ class FeedChange:
     def attributes(self) -> dict[str, Any]:  # Any: JSON; None stands for a deleted attribute
         """The changed attributes; for a creation or replacement, all of them."""
         decoded: dict[str, Any] = orjson.loads(self.raw)  # Any: JSON
-        return {name: value for name, value in decoded.items() if name not in ("id", "type", "scope")}
+        return {name: value for name, value in decoded.items() if name not in CORE_MEMBERS and name[0] != "@"}
 
 
 def write_cursor(epoch: str, tenant: str, position: int) -> str:
