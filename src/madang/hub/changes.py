@@ -45,6 +45,10 @@ class Op(IntEnum):
     """A reading older than the current one: kept in history, the state left as it was."""
 
 
+LATE_PART = "@late"
+"""In the row of a change: attributes that came with it but were older than those that stand; for history only."""
+
+
 @dataclass(slots=True)
 class Stored:
     """An entity as the store holds it. `body` is the kept form as JSON bytes; `stamps` are the system attributes of
@@ -589,7 +593,10 @@ def ingest(fragment: Entity) -> Mutation:
             return _appended(current, fragment, at_ms)
         timely = {name: value for name, value in fragment.attributes.items() if name not in late}
         rest = Entity(fragment.id, fragment.types, timely, {}, fragment.scope, fragment.expires_at, fragment.expires_ms)
-        return _appended(current, rest, at_ms)
+        effect = _appended(current, rest, at_ms)
+        kept = {LATE_PART: {name: fragment.attributes[name] for name in late}}
+        effect.changed = encode(orjson.loads(effect.changed or b"{}") | kept, fragment.id)
+        return effect
 
     return Mutation(fragment.id, change, fragment.shapes)
 
