@@ -12,6 +12,7 @@ import orjson
 
 from madang.hub.http.app import HubApp
 from madang.identity.rights import Actor, ActorKind, Role, TypeRight
+from madang.identity.scopes import read_scopes
 
 T = TypeVar("T")
 Json = Any  # Any: JSON as it came
@@ -111,6 +112,11 @@ def run(test: Callable[[], Awaitable[T]]) -> T:
 def token_actor(name: str, authority: str, *types: TypeRight, role: Role = Role.API_CLIENT) -> Actor:
     """A token with rights in one city."""
     return Actor(f"token:{name}", ActorKind.TOKEN, name, {authority: frozenset({role})}, types=types)
+
+
+def type_right(entity_type: str, *deeds: str) -> TypeRight:
+    """What a token may do with a type: `read`, `history`, `create`, `subscribe` …; `write` stands for three."""
+    return read_scopes(f"{deed}:{entity_type}" for deed in deeds)[0]
 
 
 def sensor(number: int, **attributes: Json) -> dict[str, Json]:

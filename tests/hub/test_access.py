@@ -8,18 +8,18 @@ from contextlib import asynccontextmanager
 import pytest
 
 from madang.hub.http.app import HubApp
-from madang.identity.rights import Actor, ActorKind, Role, TypeRight
+from madang.identity.rights import Actor, ActorKind, Role
 from madang.kernel.errors import ConfigError
-from tests.hub.client import Client, run, sensor, token_actor
+from tests.hub.client import Client, run, sensor, token_actor, type_right
 from tests.hub.conftest import OpenHub
 
-EVERYTHING = TypeRight("*", read=True, write=True)
+EVERYTHING = type_right("*", "read", "write")
 ACTORS = {
     "gimhae": token_actor("gimhae", "Gimhae", EVERYTHING),
     "busan": token_actor("busan", "busan", EVERYTHING),
-    "reader": token_actor("reader", "Gimhae", TypeRight("Sensor", read=True)),
-    "cameras": token_actor("cameras", "Gimhae", TypeRight("Camera", read=True), TypeRight("Sensor", read=True)),
-    "device": token_actor("device", "Gimhae", TypeRight("Sensor", write=True), role=Role.DEVICE),
+    "reader": token_actor("reader", "Gimhae", type_right("Sensor", "read")),
+    "cameras": token_actor("cameras", "Gimhae", type_right("Camera", "read"), type_right("Sensor", "read")),
+    "device": token_actor("device", "Gimhae", type_right("Sensor", "write"), role=Role.DEVICE),
     "nobody": token_actor("nobody", "Gimhae"),
     "operator": Actor("person:1", ActorKind.PERSON, "o", {"Gimhae": frozenset({Role.OPERATOR})}),
     "auditor": Actor("person:2", ActorKind.PERSON, "a", {"Gimhae": frozenset({Role.AUDITOR})}),

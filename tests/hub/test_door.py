@@ -9,13 +9,13 @@ from datetime import timedelta
 from madang.hub.config import ReadingMap
 from madang.hub.http.app import HubApp
 from madang.hub.hub import Hub
-from madang.identity.rights import Actor, Role, TypeRight
+from madang.identity.rights import Actor, Role
 from madang.journal.alarms import open_alarms
-from tests.hub.client import Answer, Client, Json, run, sensor, token_actor
+from tests.hub.client import Answer, Client, Json, run, sensor, token_actor, type_right
 from tests.hub.conftest import OpenHub
 
-DEVICE = token_actor("air-1", "gimhae", TypeRight("Sensor", write=True), role=Role.DEVICE)
-READER = token_actor("reader", "gimhae", TypeRight("*", read=True, write=True))
+DEVICE = token_actor("air-1", "gimhae", type_right("Sensor", "write"), role=Role.DEVICE)
+READER = token_actor("reader", "gimhae", type_right("*", "read", "write"))
 AIR = ReadingMap(
     type="Sensor",
     id="urn:ngsi-ld:Sensor:{station}",

@@ -12,7 +12,8 @@ from django.test import RequestFactory
 from madang.identity.actors import actor_of_person, actor_of_token
 from madang.identity.commands import add_city, create_account, issue_token, revoke_token
 from madang.identity.models import Agency, Authority, Person, Token, TokenKind
-from madang.identity.rights import Right, Role, Thing, TypeRight, may, system_actor
+from madang.identity.rights import Right, Role, Thing, may, system_actor
+from madang.identity.scopes import read_scopes
 from madang.journal import civic
 from madang.kernel.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from tests.conftest import PASSWORD, MakePerson
@@ -121,7 +122,7 @@ def issue(**changes: Any) -> tuple[str, Token]:  # Any: whatever the test change
         "authority": "48250",
         "kind": TokenKind.DEVICE,
         "name": "대기 측정소",
-        "types": [TypeRight("AirQualityObserved", write=True)],
+        "types": read_scopes(["write:AirQualityObserved"]),
         "lives": timedelta(days=30),
         "longest": timedelta(days=365),
         "now": NOW,

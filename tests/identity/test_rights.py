@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from madang.identity.rights import Actor, ActorKind, Right, Role, Thing, TypeRight, may, system_actor
+from madang.identity.rights import Actor, ActorKind, Deed, Right, Role, Thing, TypeRight, may, system_actor
 
 CITY, OTHER_CITY = "48250", "26440"
 POLICE, FIRE = "gimhae-police", "gimhae-fire"
@@ -57,6 +59,13 @@ ANSWER_DISCLOSURE                  .  .  .  .  y  .  .  .  .
 EDIT_RETENTION                     .  .  .  .  y  .  y  .  .
 ERASE_PERSONAL_DATA                .  .  .  .  .  .  y  .  .
 HUB_READ                           y  y  .  .  y  .  y  .  y
+HUB_HISTORY                        y  y  .  .  y  .  y  .  y
+HUB_CREATE                         .  .  .  .  .  .  y  .  y
+HUB_UPDATE                         .  .  .  .  .  .  y  .  y
+HUB_DELETE                         .  .  .  .  .  .  y  .  y
+HUB_SUBSCRIBE                      .  .  .  .  .  .  y  .  y
+HUB_CONTEXTS                       .  .  .  .  .  .  y  .  y
+HUB_PARKED                         .  y  .  .  .  .  y  .  y
 HUB_WRITE                          .  .  .  .  .  .  y  .  y
 INGEST                             .  .  .  .  .  .  .  y  .
 """
@@ -72,7 +81,18 @@ def table() -> dict[tuple[Role, Right], bool]:
 
 EXPECTED = table()
 AGENCY_BOUND = {Role.POLICE_LIAISON, Role.AGENCY_SYSTEM}
-TYPED = {Right.HUB_READ, Right.HUB_WRITE, Right.INGEST}
+NEEDS = {
+    Right.HUB_READ: "read",
+    Right.HUB_HISTORY: "history",
+    Right.HUB_CREATE: "create",
+    Right.HUB_UPDATE: "update",
+    Right.HUB_DELETE: "delete",
+    Right.HUB_SUBSCRIBE: "subscribe",
+    Right.HUB_CONTEXTS: "contexts",
+    Right.HUB_PARKED: "parked",
+    Right.HUB_WRITE: "create update delete",
+    Right.INGEST: "create update",
+}
 NOT_ONES_OWN = {Right.APPROVE_GRANT, Right.REVIEW_BREAK_GLASS, Right.PUBLISH_DECISION_TABLE}
 
 
@@ -82,7 +102,7 @@ def actor(role: Role, *, city: str = CITY, agency: str = "", types: tuple[TypeRi
     return Actor("x:1", kind.get(role, ActorKind.PERSON), "누구", {city: frozenset({role})}, belongs, types)
 
 
-EVERYTHING = (TypeRight("*", read=True, write=True),)
+EVERYTHING = (TypeRight("*", frozenset(Deed)),)
 
 
 def test_the_table_names_every_role_and_every_door() -> None:
@@ -129,25 +149,23 @@ def test_nobody_decides_what_they_asked_for_themselves(role: Role, right: Right)
     assert bool(may(asking, right, mine)) is (EXPECTED[role, right] and right not in NOT_ONES_OWN)
 
 
-@pytest.mark.parametrize("right", sorted(TYPED))
+@pytest.mark.parametrize("right", sorted(NEEDS))
 @pytest.mark.parametrize("role", [Role.DEVICE, Role.API_CLIENT])
-@pytest.mark.parametrize(
-    ("rule", "reads", "writes"),
-    [
-        ((), False, False),
-        ((TypeRight("Other", read=True, write=True),), False, False),
-        ((TypeRight("T", read=True),), True, False),
-        ((TypeRight("T", write=True),), False, True),
-        ((TypeRight("T", read=True, write=True),), True, True),
-        ((TypeRight("*", read=True),), True, False),
-    ],
-)
+@pytest.mark.parametrize("entity_type", ["T", "*", "Other"])
+@given(deeds=st.frozensets(st.sampled_from(Deed)))
 def test_a_token_opens_a_type_only_as_it_was_given(
-    role: Role, right: Right, rule: tuple[TypeRight, ...], reads: bool, writes: bool
+    role: Role, right: Right, entity_type: str, deeds: frozenset[Deed]
 ) -> None:
-    allowed = bool(may(actor(role, types=rule), right, Thing(CITY, entity_type="T")))
-    opened = reads if right is Right.HUB_READ else writes
-    assert allowed is (EXPECTED[role, right] and opened)
+    asking = actor(role, types=(TypeRight(entity_type, deeds),))
+    opened = entity_type != "Other" and all(need in deeds for need in NEEDS[right].split())
+    assert bool(may(asking, right, Thing(CITY, entity_type="T"))) is (EXPECTED[role, right] and opened)
+
+
+@pytest.mark.parametrize("right", [Right.HUB_CONTEXTS, Right.HUB_PARKED, Right.HUB_SUBSCRIBE])
+def test_what_is_of_no_type_needs_a_right_to_every_type(right: Right) -> None:
+    whole, one = (TypeRight("*", frozenset(Deed)),), (TypeRight("T", frozenset(Deed)),)
+    assert may(actor(Role.API_CLIENT, types=whole), right, Thing(CITY, entity_type="*"))
+    assert not may(actor(Role.API_CLIENT, types=one), right, Thing(CITY, entity_type="*"))
 
 
 @pytest.mark.parametrize("right", list(Right))

@@ -13,12 +13,12 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 def keep(authority: Authority, **fields: object) -> tuple[str, Token]:
     raw, lookup, hashed = new_secret()
-    values: dict[str, object] = {"kind": "device", "name": "매연 측정기", "types": []} | fields
+    values: dict[str, object] = {"kind": "device", "name": "매연 측정기", "scopes": []} | fields
     return raw, Token.objects.create(authority=authority, lookup=lookup, hashed=hashed, **values)
 
 
 def test_a_token_opens_only_the_types_it_was_given(authority: Authority) -> None:
-    raw, _ = keep(authority, types=[{"entity_type": "AirQualityObserved", "write": True}])
+    raw, _ = keep(authority, scopes=["create:AirQualityObserved", "update:AirQualityObserved"])
     actor = actor_of_token(raw, NOW)
     assert actor is not None
     assert may(actor, Right.INGEST, Thing(authority.code, entity_type="AirQualityObserved"))

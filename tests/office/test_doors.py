@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 
+from madang.identity import models
 from madang.identity.actors import actor_of_person
 from madang.identity.models import Agency, AgencyKey, Authority, Person, Token
 from madang.identity.office import site
@@ -42,6 +43,8 @@ OFFICE: dict[str, tuple[Role, ...]] = {
     "identity/agencykey/add/": (ADMIN,),
     "identity/token/": (ADMIN,),
     "identity/token/add/": (ADMIN,),
+    "identity/client/": (ADMIN,),
+    "identity/client/add/": (ADMIN,),
     "identity/authority/": (ADMIN,),
     "identity/authority/add/": (),
     "video/site/": (OFFICER, ADMIN),
@@ -73,6 +76,7 @@ THINGS: dict[str, tuple[Role, ...]] = {
     "identity/agency/{agency}/change/": (ADMIN,),
     "identity/agencykey/{key}/change/": (ADMIN,),
     "identity/token/{token}/change/": (ADMIN,),
+    "identity/client/{client}/change/": (ADMIN,),
     "identity/authority/{city}/change/": (ADMIN,),
     "video/site/{site}/change/": (OFFICER, ADMIN),
     "video/camera/{camera}/change/": (OFFICER, ADMIN),
@@ -177,6 +181,7 @@ def _things(city: Authority, agency: Agency, officer: Person) -> dict[str, str]:
     now = system_clock()
     key = AgencyKey.objects.create(agency=agency, key_id="k1", algorithm="ed25519", public_pem="x", not_before_at=now)
     token = Token.objects.create(authority=city, kind="device", name="t", lookup="a" * 16, hashed="b" * 64)
+    client = models.Client.objects.create(authority=city, name="c", hashed="b" * 64)
     boundary = Boundary.objects.create(
         authority=city, code="1", name_ko="동", geometry=SQUARE, west=128, south=35, east=129, north=36
     )
@@ -216,6 +221,7 @@ def _things(city: Authority, agency: Agency, officer: Person) -> dict[str, str]:
         "agency": agency.code,
         "key": key.pk,
         "token": token.pk,
+        "client": client.pk,
         "city": city.code,
         "site": Site.objects.get().pk,
         "camera": Camera.objects.get().pk,

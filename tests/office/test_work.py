@@ -19,7 +19,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from madang.console.office import reviews
+from madang.identity import models
 from madang.identity.actors import actor_of_person, actor_of_token
+from madang.identity.clients import client_of
 from madang.identity.models import Agency, AgencyKey, Authority, Person, RoleAssignment, Token
 from madang.identity.rights import Role
 from madang.journal import alarms, civic, inbox, retention
@@ -229,7 +231,7 @@ def test_a_token_is_shown_once_works_and_can_be_revoked(worker: MakeWorker, auth
         authority=authority.code,
         kind="device",
         name="대기측정기 1",
-        types='[{"entity_type": "AirQualityObserved", "write": true}]',
+        scopes="write:AirQualityObserved",
         expires_at_0=f"{ends:%Y-%m-%d}",
         expires_at_1="12:00",
     )
@@ -239,10 +241,32 @@ def test_a_token_is_shown_once_works_and_can_be_revoked(worker: MakeWorker, auth
     raw = answer.content.decode().partition(f"mdg_{token.lookup}_")[2].partition("<")[0]
     actor = actor_of_token(f"mdg_{token.lookup}_{raw}", now)
     assert actor is not None
-    assert actor.types[0].write
+    assert actor.types[0].deeds == {"create", "update", "delete"}
     assert raw not in admin.get(f"identity/token/{token.pk}/change/").content.decode()
     admin.post(f"identity/token/{token.pk}/change/", revoke_now="on")
     assert actor_of_token(f"mdg_{token.lookup}_{raw}", now) is None
+
+
+def test_a_client_is_made_narrowed_and_ended_in_the_office(worker: MakeWorker, authority: Authority) -> None:
+    admin, now = worker(Role.ADMINISTRATOR), system_clock()
+    ends = (now + timedelta(days=30)).astimezone(SEOUL)
+    fields = {"authority": authority.code, "name": "분석", "expires_at_0": f"{ends:%Y-%m-%d}", "expires_at_1": "12:00"}
+    refused = admin.post("identity/client/add/", **fields, scopes="peek:Sensor")
+    assert "read:유형" in refused.content.decode()
+    answer = admin.post("identity/client/add/", **fields, scopes="read:Sensor write:Sensor")
+    client = models.Client.objects.get()
+    assert client.pk in answer.content.decode()
+    secret = answer.content.decode().partition('user-select:all">')[2].partition("<")[0]
+    assert client_of(client.pk, secret, now) == client
+    assert [grant.scopes for grant in client.grants.all()] == [
+        ["read:Sensor", "create:Sensor", "update:Sensor", "delete:Sensor"]
+    ]
+    page = f"identity/client/{client.pk}/change/"
+    assert secret not in admin.get(page).content.decode()
+    admin.post(page, scopes="read:Sensor")
+    assert [grant.scopes for grant in client.grants.all()] == [["read:Sensor"]]
+    admin.post(page, scopes="read:Sensor", revoke_now="on")
+    assert client_of(client.pk, secret, now) is None
 
 
 # ------------------------------------------------------------------------------------------ decision table

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("madang.cli.audit:audit", "Verify and export the audit chain."),
     "backup": ("madang.cli.backups:backup", "Copy both stores, consistently, while the platform runs."),
     "bench": ("madang.cli.bench:bench", "Measure this installation on this machine."),
+    "client": ("madang.cli.clients:client", "Programs that get access tokens for their id and secret."),
     "config": ("madang.cli.configs:config", "Check or show the configuration."),
     "demo": ("madang.cli.demo:demo", "Bring up a simulated city."),
     "import": ("madang.cli.imports:import_", "Take in a city's own files."),

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from madang.identity.rights import TypeRight
 
 
 @click.group()
@@ -26,15 +22,29 @@ def token() -> None:
 )
 @click.option("--read", multiple=True, metavar="TYPE", help="An entity type it may read; * for all. May be repeated.")
 @click.option("--write", multiple=True, metavar="TYPE", help="An entity type it may write or ingest. May be repeated.")
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="SCOPE",
+    help="Any other scope, such as history:AirQualityObserved or subscribe:*.",
+)
 @click.option("--days", type=click.IntRange(min=1), default=180, show_default=True, help="How long it holds.")
 @click.option("--authority", help="The city's code; not needed where there is one city.")
 def create(
-    name: str, kind: str, read: tuple[str, ...], write: tuple[str, ...], days: int, authority: str | None
+    name: str,
+    kind: str,
+    read: tuple[str, ...],
+    write: tuple[str, ...],
+    allow: tuple[str, ...],
+    days: int,
+    authority: str | None,
 ) -> None:
     """Make a token and show it, once."""
+    from madang.cli.clients import scopes_given
     from madang.cli.house import actor_at_the_keyboard, city_code, open_house
 
-    if not read and not write:
+    words = (*(f"read:{name}" for name in read), *(f"write:{name}" for name in write), *allow)
+    if not words:
         raise click.UsageError("a token without --read or --write TYPE would open nothing")
     config = open_house()
     from madang.identity.commands import issue_token
@@ -50,19 +60,13 @@ def create(
             authority=city,
             kind=TokenKind(kind),
             name=name,
-            types=_rules(read, write),
+            types=scopes_given(words),
             lives=timedelta(days=days),
             longest=timedelta(days=config.identity.token_max_days),
             now=system_clock(),
         )
     click.echo(raw)
     click.echo(f"This is {name!r} ({row.pk}), good for {days} days. It is not shown again.", err=True)
-
-
-def _rules(read: tuple[str, ...], write: tuple[str, ...]) -> list[TypeRight]:
-    from madang.identity.rights import TypeRight
-
-    return [TypeRight(name, read=name in read, write=name in write) for name in dict.fromkeys((*read, *write))]
 
 
 @token.command()

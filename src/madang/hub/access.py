@@ -13,9 +13,22 @@ from madang.hub.errors import (
     NonexistentTenantError,
     NotAuthenticatedError,
 )
-from madang.identity.rights import Actor, ActorKind, Right, Thing, may
+from madang.identity.rights import Actor, ActorKind, Right, Thing, may, names_type
 
 _REMEMBERED = 1_000
+_VERBS = {
+    Right.HUB_READ: "read",
+    Right.HUB_HISTORY: "read the history of",
+    Right.HUB_CREATE: "create",
+    Right.HUB_UPDATE: "update",
+    Right.HUB_DELETE: "delete",
+    Right.HUB_SUBSCRIBE: "subscribe to",
+    Right.INGEST: "send readings for",
+    Right.HUB_WRITE: "write",
+}
+_TYPELESS = {Right.HUB_CONTEXTS: "host or remove an @context", Right.HUB_PARKED: "handle parked notifications"}
+_SEEING = frozenset({Right.HUB_READ, Right.HUB_HISTORY, Right.HUB_SUBSCRIBE})
+"""Rights that change no entity: they hold for types owned by a room too, where the type was given by name."""
 
 
 class Access:
@@ -41,12 +54,12 @@ class Access:
         return verdict
 
     def _judge(self, right: Right, entity_type: str) -> bool:
-        if right is not Right.HUB_READ and entity_type in self._owned:
+        if entity_type in self._owned and right not in _SEEING:
             return False
         if self._actor is None:
             return True
         if entity_type in self._owned and self._actor.kind is ActorKind.TOKEN:
-            named = any(rule.entity_type == entity_type and rule.read for rule in self._actor.types)
+            named = names_type(self._actor, right, entity_type)
             return named and bool(may(self._actor, right, Thing(self._authority, entity_type=entity_type)))
         return bool(may(self._actor, right, Thing(self._authority, entity_type=entity_type)))
 
@@ -57,39 +70,54 @@ class Access:
                 return self._refused(right, one)
         return None
 
+    def require(self, right: Right, types: Iterable[str] = ("*",)) -> None:
+        """Raises unless a right holds for all of these types; without any, for everything that no room owns."""
+        if (refusal := self.refusal(right, types)) is not None:
+            raise refusal
+
     def _refused(self, right: Right, entity_type: str) -> NgsiLdError:
-        if right is not Right.HUB_READ and entity_type in self._owned:
+        if right not in _SEEING and entity_type in self._owned:
             return AccessRefusedError(
                 f"{entity_type} belongs to a room of the platform and is written only by it", where="type"
             )
-        verb = "read" if right is Right.HUB_READ else "write"
-        return AccessRefusedError(
-            f"This credential may not {verb} entities of type {entity_type}",
+        what = _TYPELESS.get(right) or f"{_VERBS[right]} entities of {'any' if entity_type == '*' else 'this'} type"
+        shown = "" if entity_type == "*" else f": {entity_type[:200]}"
+        error = AccessRefusedError(
+            f"This credential may not {what}{shown}",
             where="type",
-            hint="Ask the administrator to grant the type to the token",
+            hint="Ask the administrator to grant it to the token or client",
         )
+        error.challenge = 'Bearer realm="madang", error="insufficient_scope"'
+        return error
 
-    def sees(self, types: Iterable[str]) -> bool:
+    def sees(self, types: Iterable[str], right: Right = Right.HUB_READ) -> bool:
         """Whether an entity of these types may be read: one readable type is enough."""
         for one in types:  # noqa: SIM110 -- any() costs a generator, and this is on the path of every retrieve
-            if self.may(Right.HUB_READ, one):
+            if self.may(right, one):
                 return True
         return False
 
-    def readable(self, known: Iterable[str]) -> list[str] | None:
+    def readable(self, known: Iterable[str], right: Right = Right.HUB_READ) -> list[str] | None:
         """The types that may be read among those known, or None when nothing is held back."""
         known = list(known)
-        seen = [one for one in known if self.may(Right.HUB_READ, one)]
+        seen = [one for one in known if self.may(right, one)]
         return None if len(seen) == len(known) and seen else seen
 
-    def guarded(self, mutation: Mutation, right: Right = Right.HUB_WRITE) -> Mutation:
-        """The same mutation, refused inside the writer when what is stored is of a type closed to the asker."""
+    def guarded(
+        self, mutation: Mutation, right: Right = Right.HUB_UPDATE, *, creates: Collection[str] | None = None
+    ) -> Mutation:
+        """The same mutation, refused inside the writer when what is stored is of a type closed to the asker.
+
+        `creates` are the types that come to be where nothing is stored: that asks for the right to create them.
+        """
         inner = mutation.change
 
         def change(current: Stored | None, at_ms: int) -> Outcome:
-            if current is not None and (refusal := self.refusal(right, current.types)) is not None:
-                return refusal
-            return inner(current, at_ms)
+            if current is not None:
+                refusal = self.refusal(right, current.types)
+            else:
+                refusal = self.refusal(Right.HUB_CREATE, creates) if creates is not None else None
+            return inner(current, at_ms) if refusal is None else refusal
 
         return Mutation(mutation.entity_id, change, mutation.shapes)
 
@@ -117,10 +145,13 @@ class Gate:
             raise NonexistentTenantError(f"There is no tenant {tenant}", where="NGSILD-Tenant")
         return self._open.setdefault(tenant, Access(None, tenant, self._owned))
 
-    def access(self, actor: Actor | None, header: bytes) -> Access:
-        """The asker's tenant: the one named, which must be theirs, or their only one."""
+    def access(self, actor: Actor | None, header: bytes, *, shown: bool = False) -> Access:
+        """The asker's tenant: the one named, which must be theirs, or their only one.
+
+        `shown` says that a credential came, which then does not hold.
+        """
         if actor is None:
-            raise NotAuthenticatedError("The hub needs a credential", hint="Authorization: Bearer <token>")
+            raise _unknown(shown)
         known = self._known.get((id(actor), header))
         if known is not None and known[0] is actor:
             return known[1]
@@ -145,6 +176,15 @@ class Gate:
                 hint="Name one in the NGSILD-Tenant header",
             )
         return next(iter(theirs.values()))
+
+
+def _unknown(shown: bool) -> NotAuthenticatedError:
+    """Nobody: without a credential, or with one that is unknown, expired or revoked (RFC 6750 §3)."""
+    if not shown:
+        return NotAuthenticatedError("The hub needs a credential", hint="Authorization: Bearer <token>")
+    error = NotAuthenticatedError("The credential is unknown, has expired or was revoked", hint="Get a new one")
+    error.challenge += ', error="invalid_token"'
+    return error
 
 
 def is_loopback(host: str) -> bool:

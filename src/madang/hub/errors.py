@@ -13,6 +13,8 @@ class NgsiLdError(MadangError):
     """A refusal whose HTTP form is an NGSI-LD ProblemDetails."""
 
     ngsi_type: ClassVar[str] = "InternalError"
+    challenge: str = ""
+    """What stands in WWW-Authenticate (RFC 6750 §3)."""
 
     def problem(self) -> dict[str, Any]:  # Any: JSON object
         """ProblemDetails (clause 5.5.3, RFC 9457) with one of the specification's type addresses."""
@@ -90,6 +92,7 @@ class NotAuthenticatedError(NgsiLdError):
     """No credential, or one that does not hold."""
 
     code, status, title, ngsi_type = "not-authenticated", 401, "Send a valid credential", "InvalidRequest"
+    challenge = 'Bearer realm="madang"'
 
 
 class MediaTypeRefusedError(NgsiLdError):

@@ -9,7 +9,8 @@ from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from madang.identity.rights import Actor, ActorKind, Role, TypeRight
+from madang.identity.rights import Actor, ActorKind, Role
+from madang.identity.scopes import read_scopes
 
 if TYPE_CHECKING:
     from madang.identity.models import Agency, Person, Token
@@ -49,7 +50,7 @@ def actor_of_agency(agency: Agency) -> Actor:
 def new_secret() -> tuple[str, str, str]:
     """A fresh token: the text shown once, its public lookup part, and the digest to keep."""
     lookup, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    return f"{TOKEN_PREFIX}_{lookup}_{secret}", lookup, _digest(secret)
+    return f"{TOKEN_PREFIX}_{lookup}_{secret}", lookup, digest_of(secret)
 
 
 def actor_of_token(raw: str, now: datetime) -> Actor | None:
@@ -63,13 +64,14 @@ def actor_of_token(raw: str, now: datetime) -> Actor | None:
     if len(parts) != 3 or parts[0] != TOKEN_PREFIX or not raw.isascii():
         return None
     token = Token.objects.filter(lookup=parts[1]).first()
-    expected = token.hashed if token is not None else _digest("")
-    if not hmac.compare_digest(expected, _digest(parts[2])) or token is None:
+    expected = token.hashed if token is not None else digest_of("")
+    if not hmac.compare_digest(expected, digest_of(parts[2])) or token is None:
         return None
     return _actor_of(token) if _holds(token, now) else None
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """What is kept of a secret: it has 256 random bits, so that a plain digest cannot be turned back."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -78,14 +80,11 @@ def _holds(token: Token, now: datetime) -> bool:
 
 
 def _actor_of(token: Token) -> Actor:
-    types = tuple(
-        TypeRight(str(rule["entity_type"]), bool(rule.get("read")), bool(rule.get("write"))) for rule in token.types
-    )
     role = _TOKEN_ROLES[token.kind]
     return Actor(
         id=f"token:{token.pk}",
         kind=ActorKind.TOKEN,
         name=token.name,
         roles={token.authority_id: frozenset({role})},
-        types=types,
+        types=read_scopes(token.scopes),
     )

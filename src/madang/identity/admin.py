@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -20,14 +21,15 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserCreationForm
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 
 from madang.identity import commands
-from madang.identity.actors import actor_of_person, new_secret
+from madang.identity.actors import actor_of_person, digest_of, new_secret
 from madang.identity.keys import algorithm_of
-from madang.identity.models import Agency, AgencyKey, Authority, Person, RoleAssignment, Token
+from madang.identity.models import Agency, AgencyKey, Authority, Client, Person, RoleAssignment, Token
 from madang.identity.office import CityScopedAdmin, actor_of, cities_with, site
 from madang.identity.rights import Right, Role
+from madang.identity.scopes import BadScopeError, read_scopes, scope_words
 from madang.journal import civic
 from madang.kernel.clock import system_clock
 from madang.kernel.errors import BadRequestError
@@ -331,46 +333,47 @@ class AgencyKeyAdmin(CityScopedAdmin[AgencyKey]):
                 commands.revoke_key(tx, actor_of(request), key=obj, now=system_clock())
 
 
+def scope_list(text: str) -> list[str]:
+    """The scopes written into a form, in their fixed order; raises `ValidationError`."""
+    try:
+        return scope_words(read_scopes(text.split()))
+    except BadScopeError as error:
+        raise ValidationError(f"권한은 read:유형, write:유형 꼴로 빈칸을 두고 적습니다. ({error})") from error
+
+
+def check_life(value: object) -> datetime:
+    """An expiry within what the city allows; raises `ValidationError`."""
+    latest = system_clock() + timedelta(days=settings.MADANG_IDENTITY.token_max_days)
+    if not isinstance(value, datetime) or value > latest:
+        raise ValidationError(f"만료를 적으십시오. 가장 늦은 만료는 {latest:%Y-%m-%d}입니다.")
+    return value
+
+
+SCOPES_HELP = (
+    "빈칸으로 나누어 적습니다. 예: read:AirQualityObserved history:AirQualityObserved write:Sensor subscribe:* "
+    "(write는 create·update·delete, *는 모든 유형). 비우면 아무 것도 열지 않습니다."
+)
+
+
 class TokenForm(forms.ModelForm[Token]):
     """A new token, or the revocation of one."""
 
+    scopes = forms.CharField(
+        label="유형별 권한 Scopes", required=False, widget=UnfoldAdminTextareaWidget, help_text=SCOPES_HELP
+    )
     revoke_now = forms.BooleanField(
         label="지금 폐기 Revoke now", required=False, widget=UnfoldBooleanWidget, help_text="되돌릴 수 없습니다."
     )
 
     class Meta:
         model = Token
-        fields = ("authority", "kind", "name", "types", "expires_at")
-        help_texts: ClassVar[dict[str, str]] = {
-            "types": '예: [{"entity_type": "AirQualityObserved", "read": false, "write": true}]. '
-            "빈 목록은 아무 것도 열지 않습니다.",
-        }
+        fields = ("authority", "kind", "name", "scopes", "expires_at")
 
-    def clean_types(self) -> list[dict[str, object]]:
-        value = self.cleaned_data["types"]
-        if not isinstance(value, list):
-            raise ValidationError("목록이어야 합니다. 예: [{…}, {…}]")
-        return [_type_rule(number, rule) for number, rule in enumerate(value, start=1)]
+    def clean_scopes(self) -> list[str]:
+        return scope_list(str(self.cleaned_data["scopes"]))
 
     def clean_expires_at(self) -> datetime:
-        value = self.cleaned_data.get("expires_at")
-        latest = system_clock() + timedelta(days=settings.MADANG_IDENTITY.token_max_days)
-        if not isinstance(value, datetime) or value > latest:
-            raise ValidationError(f"만료를 적으십시오. 가장 늦은 만료는 {latest:%Y-%m-%d}입니다.")
-        return value
-
-
-def _type_rule(number: int, rule: object) -> dict[str, object]:
-    if not isinstance(rule, dict) or not isinstance(rule.get("entity_type"), str) or not rule["entity_type"].strip():
-        raise ValidationError(f"{number}번째 항목에 entity_type(글자)이 필요합니다.")
-    unknown = set(rule) - {"entity_type", "read", "write"}
-    if unknown:
-        raise ValidationError(f"{number}번째 항목에 모르는 이름이 있습니다: {', '.join(sorted(unknown))}")
-    return {
-        "entity_type": rule["entity_type"].strip(),
-        "read": rule.get("read") is True,
-        "write": rule.get("write") is True,
-    }
+        return check_life(self.cleaned_data.get("expires_at"))
 
 
 @admin.register(Token, site=site)
@@ -399,13 +402,13 @@ class TokenAdmin(CityScopedAdmin[Token]):
         return "○ 만료 Expired" if ended else "● 사용 중 In use"
 
     def get_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
-        first = ("authority", "kind", "name", "types", "expires_at")
+        first = ("authority", "kind", "name", "scopes", "expires_at")
         if obj is None:
             return first
         return (*first, "revoked_at") if obj.revoked_at else (*first, "revoke_now")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("authority", "kind", "name", "types", "expires_at", "revoked_at")
+        return () if obj is None else ("authority", "kind", "name", "scopes", "expires_at", "revoked_at")
 
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:  # Any: as the base
         if not change:
@@ -417,13 +420,99 @@ class TokenAdmin(CityScopedAdmin[Token]):
                 commands.revoke_token(tx, actor_of(request), token=obj, now=system_clock())
 
     def response_add(self, request: HttpRequest, obj: Token, post_url_continue: str | None = None) -> HttpResponse:
-        context = {
-            **site.each_context(request),
-            "title": "토큰을 지금 옮겨 적으십시오",
-            "token": getattr(request, "fresh_token", ""),
-            "row": obj,
-            "back": self.list_url(),
-        }
-        response = TemplateResponse(request, "office/token_once.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return shown_once(request, obj, self.list_url(), "토큰")
+
+
+def shown_once(request: HttpRequest, row: Token | Client, back: str, what: str) -> HttpResponse:
+    """The page that shows a fresh secret, the only time."""
+    context = {
+        **site.each_context(request),
+        "title": f"{what}을 지금 옮겨 적으십시오",
+        "what": what,
+        "token": getattr(request, "fresh_token", ""),
+        "client_id": row.pk if isinstance(row, Client) else "",
+        "row": row,
+        "back": back,
+    }
+    response = TemplateResponse(request, "office/token_once.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+class ClientForm(forms.ModelForm[Client]):
+    """A new client with its rights in its city; later its rights, its end."""
+
+    scopes = forms.CharField(label="유형별 권한 Scopes", widget=UnfoldAdminTextareaWidget, help_text=SCOPES_HELP)
+    revoke_now = forms.BooleanField(
+        label="지금 폐기 Revoke now", required=False, widget=UnfoldBooleanWidget, help_text="되돌릴 수 없습니다."
+    )
+
+    class Meta:
+        model = Client
+        fields = ("authority", "name", "expires_at")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: as the base class has it
+        super().__init__(*args, **kwargs)
+        grant = self.instance.grants.filter(authority_id=self.instance.authority_id).first()
+        if grant is not None and "scopes" in self.fields:
+            self.initial["scopes"] = " ".join(grant.scopes)
+
+    def clean_scopes(self) -> list[str]:
+        return scope_list(str(self.cleaned_data["scopes"]))
+
+    def clean_expires_at(self) -> datetime:
+        return check_life(self.cleaned_data.get("expires_at"))
+
+
+@admin.register(Client, site=site)
+class ClientAdmin(CityScopedAdmin[Client]):
+    """Programs that get access tokens for id and secret. The secret is shown once, right after it is made."""
+
+    view_right = Right.MANAGE_TOKENS
+    add_right = Right.MANAGE_TOKENS
+    change_right = Right.MANAGE_TOKENS
+    audited_as = "client"
+    title = "API 클라이언트"
+    group = "accounts"
+    icon = "key_vertical"
+    order = 36
+    form = ClientForm
+    list_display = ("name", "id", "city", "state", "created_at", "expires_at", "revoked_at")
+    search_fields = ("name", "id")
+
+    @admin.display(description="상태 State")
+    def state(self, client: Client) -> str:
+        """Whether it still gets tokens."""
+        if client.revoked_at is not None:
+            return "✕ 폐기 Revoked"
+        return "● 사용 중 In use" if client.holds_at(system_clock()) else "○ 만료 Expired"
+
+    @admin.display(description="권한 Grants")
+    def grants(self, client: Client) -> str:
+        """What it may do, city by city."""
+        return "; ".join(f"{grant.authority_id}: {' '.join(grant.scopes)}" for grant in client.grants.all())
+
+    def get_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("authority", "name", "scopes", "expires_at")
+        first = ("id", "authority", "name", "grants", "expires_at")
+        return (*first, "revoked_at") if obj.revoked_at else (*first, "scopes", "revoke_now")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple[str, ...]:
+        return () if obj is None else ("id", "authority", "name", "grants", "expires_at", "revoked_at")
+
+    def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:  # Any: as the base
+        actor, now = actor_of(request), system_clock()
+        rights = read_scopes(form.cleaned_data.get("scopes") or ())
+        if not change:
+            request.fresh_token = secrets.token_urlsafe(32)  # type: ignore[attr-defined]  # for the page below only
+            obj.hashed = digest_of(request.fresh_token)  # type: ignore[attr-defined]  # set on the line above
+            super().save_model(request, obj, form, change)
+        with civic.transaction() as tx:
+            if not change or "scopes" in form.changed_data:
+                commands.allow_client(tx, actor, client=obj, authority=obj.authority_id, rights=rights, now=now)
+            if form.cleaned_data.get("revoke_now"):
+                commands.revoke_client(tx, actor, client=obj, now=now)
+
+    def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:
+        return shown_once(request, obj, self.list_url(), "클라이언트 비밀값")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from madang.identity.access import require
-from madang.identity.actors import new_secret
+from madang.identity.actors import digest_of, new_secret
 from madang.identity.keys import algorithm_of
 from madang.identity.models import (
     HUMAN_ROLES,
@@ -18,12 +19,15 @@ from madang.identity.models import (
     AgencyKey,
     AgencyKind,
     Authority,
+    Client,
+    ClientGrant,
     Person,
     RoleAssignment,
     Token,
     TokenKind,
 )
 from madang.identity.rights import Actor, Right, Role, Thing, TypeRight
+from madang.identity.scopes import MAX_CHARS, scope_words
 from madang.journal import civic
 from madang.journal.session import Session
 from madang.kernel.errors import BadRequestError, ConflictError, NotFoundError
@@ -165,18 +169,18 @@ def issue_token(
     require(actor, Right.MANAGE_TOKENS, Thing(authority))
     if not timedelta(0) < lives <= longest:
         raise BadRequestError(f"a token lives at most {longest.days} days", where="days")
-    rules = [{"entity_type": rule.entity_type, "read": rule.read, "write": rule.write} for rule in types]
+    words = scope_words(types)
     raw, lookup, hashed = new_secret()
     token = Token.objects.create(
         authority=city_named(authority),
         kind=kind.value,
         name=name,
-        types=rules,
+        scopes=words,
         lookup=lookup,
         hashed=hashed,
         expires_at=now + lives,
     )
-    _audit(tx, actor, authority, "token.issued", f"token:{token.pk}", now, {"name": name, "types": rules})
+    _audit(tx, actor, authority, "token.issued", f"token:{token.pk}", now, {"name": name, "scopes": words})
     return raw, token
 
 
@@ -187,6 +191,72 @@ def revoke_token(tx: Session, actor: Actor, *, token: Token, now: datetime) -> N
         token.revoked_at = now
         token.save(update_fields=["revoked_at"])
         _audit(tx, actor, token.authority_id, "token.revoked", f"token:{token.pk}", now)
+
+
+def add_client(
+    tx: Session,
+    actor: Actor,
+    *,
+    authority: str,
+    name: str,
+    rights: Iterable[TypeRight],
+    lives: timedelta,
+    longest: timedelta,
+    now: datetime,
+) -> tuple[str, Client]:
+    """Makes a client with rights in its own city; returns its secret, which is shown once, and its row."""
+    require(actor, Right.MANAGE_TOKENS, Thing(authority))
+    if not timedelta(0) < lives <= longest:
+        raise BadRequestError(f"a client lives at most {longest.days} days", where="days")
+    secret = secrets.token_urlsafe(32)
+    client = Client.objects.create(
+        authority=city_named(authority), name=name, hashed=digest_of(secret), expires_at=now + lives
+    )
+    _audit(tx, actor, authority, "client.added", f"client:{client.pk}", now, {"name": name})
+    allow_client(tx, actor, client=client, authority=authority, rights=rights, now=now)
+    return secret, client
+
+
+def allow_client(
+    tx: Session, actor: Actor, *, client: Client, authority: str, rights: Iterable[TypeRight], now: datetime
+) -> None:
+    """Sets what a client may do in a city one administers; none at all takes the city from it."""
+    require(actor, Right.MANAGE_TOKENS, Thing(authority))
+    words = scope_words(rights)
+    if len(" ".join(words)) > MAX_CHARS:
+        raise BadRequestError(f"a client's scopes have at most {MAX_CHARS} characters together", where="scopes")
+    if words:
+        ClientGrant.objects.update_or_create(client=client, authority=city_named(authority), defaults={"scopes": words})
+    else:
+        ClientGrant.objects.filter(client=client, authority_id=authority).delete()
+    _audit(tx, actor, authority, "client.allowed", f"client:{client.pk}", now, {"scopes": words})
+
+
+def renew_secret(tx: Session, actor: Actor, *, client: Client, now: datetime) -> str:
+    """Gives a client a new secret, shown once; the old one ends, access tokens already issued run out."""
+    require(actor, Right.MANAGE_TOKENS, Thing(client.authority_id))
+    secret = secrets.token_urlsafe(32)
+    client.hashed = digest_of(secret)
+    client.save(update_fields=["hashed"])
+    _audit(tx, actor, client.authority_id, "client.secret_renewed", f"client:{client.pk}", now)
+    return secret
+
+
+def revoke_client(tx: Session, actor: Actor, *, client: Client, now: datetime) -> None:
+    """Ends a client and every access token it holds, within `TOKEN_MEMORY_S` of the server."""
+    require(actor, Right.MANAGE_TOKENS, Thing(client.authority_id))
+    if client.revoked_at is None:
+        client.revoked_at = now
+        client.save(update_fields=["revoked_at"])
+        _audit(tx, actor, client.authority_id, "client.revoked", f"client:{client.pk}", now)
+
+
+def client_named(client_id: str) -> Client:
+    """The client of that id; raises `NotFoundError`."""
+    client = Client.objects.filter(pk=client_id).first()
+    if client is None:
+        raise NotFoundError(f"there is no client with the id {client_id!r}")
+    return client
 
 
 def city_named(code: str) -> Authority:

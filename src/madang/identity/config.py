@@ -21,7 +21,9 @@ class IdentityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """How long a session lasts without a new login, seconds: one shift."""
     password_min_length: int = 10
     token_max_days: int = 365
-    """The longest life a device or API token may be given, days."""
+    """The longest life a device or API token, or a client, may be given, days."""
+    token_requests_per_minute: int = 60
+    """How often one address may ask for access tokens (`/oauth2/token`) in a minute."""
 
     @property
     def lockout(self) -> timedelta:

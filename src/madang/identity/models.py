@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.models import AbstractUser
@@ -59,6 +60,11 @@ class TokenKind(models.TextChoices):
 
     DEVICE = "device", "장치 Device"
     API = "api", "API"
+
+
+def new_client_id() -> str:
+    """A fresh id of a client: public, and no word of its own."""
+    return f"mdc-{secrets.token_hex(8)}"
 
 
 MODES = [(mode.value, mode.value) for mode in Mode]
@@ -186,7 +192,7 @@ class RoleAssignment(models.Model):
 class Token(models.Model):
     """A device's or program's credential. Only a digest is kept; the token itself is shown once.
 
-    `types` is a list of `{"entity_type": …, "read": bool, "write": bool}`; an empty list opens nothing.
+    `scopes` are words such as `read:AirQualityObserved` (`identity.scopes`); none open nothing.
     """
 
     id = models.CharField(primary_key=True, max_length=36, default=new_id, editable=False)
@@ -197,7 +203,7 @@ class Token(models.Model):
     name = models.CharField("이름 Name", max_length=100)
     lookup = models.CharField(max_length=16, unique=True, editable=False)
     hashed = models.CharField(max_length=64, editable=False)
-    types = models.JSONField("유형별 권한 Rights by type", default=list)
+    scopes = models.JSONField("유형별 권한 Scopes", default=list)
     created_at = models.DateTimeField("발급 Created", auto_now_add=True)
     expires_at = models.DateTimeField("만료 Expires", null=True, blank=True)
     revoked_at = models.DateTimeField("폐기 Revoked", null=True, blank=True)
@@ -209,3 +215,53 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Client(models.Model):
+    """A program that gets short-lived access tokens for id and secret (RFC 6749 §4.4). Only a digest is kept.
+
+    `authority` is the city whose administrators run it; what it may do in which city stands in its grants.
+    """
+
+    id = models.CharField(primary_key=True, max_length=36, default=new_client_id, editable=False)
+    authority = models.ForeignKey(
+        Authority, on_delete=models.PROTECT, db_column="authority", to_field="code", related_name="clients"
+    )
+    name = models.CharField("이름 Name", max_length=100)
+    hashed = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField("발급 Created", auto_now_add=True)
+    expires_at = models.DateTimeField("만료 Expires", null=True, blank=True)
+    revoked_at = models.DateTimeField("폐기 Revoked", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "API 클라이언트 Client"
+        verbose_name_plural = "API 클라이언트 Clients"
+        ordering: ClassVar[list[str]] = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def holds_at(self, now: datetime) -> bool:
+        """Whether it may still get and use access tokens."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class ClientGrant(models.Model):
+    """What a client may do in one city, as scopes."""
+
+    id = models.CharField(primary_key=True, max_length=36, default=new_id, editable=False)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="grants")
+    authority = models.ForeignKey(
+        Authority, on_delete=models.PROTECT, db_column="authority", to_field="code", related_name="client_grants"
+    )
+    scopes = models.JSONField("유형별 권한 Scopes", default=list)
+
+    class Meta:
+        verbose_name = "API 클라이언트 권한 Client grant"
+        verbose_name_plural = "API 클라이언트 권한 Client grants"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["client", "authority"], name="identity_client_grant_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_id} {self.authority_id}"

@@ -57,11 +57,28 @@ class Right(StrEnum):
     EDIT_RETENTION = "edit_retention"
     ERASE_PERSONAL_DATA = "erase_personal_data"
     HUB_READ = "hub_read"
+    HUB_HISTORY = "hub_history"
+    HUB_CREATE = "hub_create"
+    HUB_UPDATE = "hub_update"
+    HUB_DELETE = "hub_delete"
+    HUB_SUBSCRIBE = "hub_subscribe"
+    HUB_CONTEXTS = "hub_contexts"
+    HUB_PARKED = "hub_parked"
     HUB_WRITE = "hub_write"
     INGEST = "ingest"
 
 
 _R = Right
+_HUB_SEEN = frozenset({_R.HUB_READ, _R.HUB_HISTORY})
+_HUB_WHOLE = _HUB_SEEN | {
+    _R.HUB_CREATE,
+    _R.HUB_UPDATE,
+    _R.HUB_DELETE,
+    _R.HUB_SUBSCRIBE,
+    _R.HUB_CONTEXTS,
+    _R.HUB_PARKED,
+    _R.HUB_WRITE,
+}
 ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
         Role.OPERATOR: frozenset(
@@ -74,7 +91,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.REQUEST_GRANT,
                 _R.VIEW_LIVE,
                 _R.BREAK_GLASS,
-                _R.HUB_READ,
+                *_HUB_SEEN,
             }
         ),
         Role.SUPERVISOR: frozenset(
@@ -94,7 +111,8 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.SEE_DEAD_LETTERS,
                 _R.RETRY_DEAD_LETTERS,
                 _R.READ_REGISTER,
-                _R.HUB_READ,
+                _R.HUB_PARKED,
+                *_HUB_SEEN,
             }
         ),
         Role.POLICE_LIAISON: frozenset(
@@ -111,7 +129,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.ANSWER_DISCLOSURE,
                 _R.EDIT_DECISION_TABLE,
                 _R.EDIT_RETENTION,
-                _R.HUB_READ,
+                *_HUB_SEEN,
             }
         ),
         Role.AUDITOR: frozenset({_R.READ_REGISTER, _R.READ_AUDIT, _R.REVIEW_ACCESS_LOG, _R.REVIEW_BREAK_GLASS}),
@@ -127,12 +145,11 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.PUBLISH_DECISION_TABLE,
                 _R.EDIT_RETENTION,
                 _R.ERASE_PERSONAL_DATA,
-                _R.HUB_READ,
-                _R.HUB_WRITE,
+                *_HUB_WHOLE,
             }
         ),
         Role.DEVICE: frozenset({_R.INGEST}),
-        Role.API_CLIENT: frozenset({_R.HUB_READ, _R.HUB_WRITE}),
+        Role.API_CLIENT: _HUB_WHOLE,
     }
 )
 """What each role may do in its own authority. Administrators run accounts, and see neither incidents nor video."""
@@ -145,13 +162,32 @@ class ActorKind(StrEnum):
     SYSTEM = "system"
 
 
+class Deed(StrEnum):
+    """What can be done with entities of a type. `contexts` and `parked` are of no type: they are given for `*`."""
+
+    READ = "read"
+    HISTORY = "history"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    SUBSCRIBE = "subscribe"
+    CONTEXTS = "contexts"
+    PARKED = "parked"
+
+
+WRITING = frozenset({Deed.CREATE, Deed.UPDATE, Deed.DELETE})
+
+
 @dataclass(frozen=True, slots=True)
 class TypeRight:
-    """What a token may do with entities of one type; `*` means every type not owned by a room."""
+    """What a token may do with entities of one type; `*` means every type not owned by a room.
+
+    `named` is False where a `*` stands behind the type: it does not open what a room owns.
+    """
 
     entity_type: str
-    read: bool = False
-    write: bool = False
+    deeds: frozenset[Deed] = frozenset()
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +240,21 @@ YES = Verdict(True)
 _AGENCY_BOUND = frozenset({Role.AGENCY_SYSTEM, Role.POLICE_LIAISON})
 _NOT_OF_AN_AGENCY = frozenset({Right.VIEW_MAP})
 _NOT_BY_REQUESTER = frozenset({Right.APPROVE_GRANT, Right.REVIEW_BREAK_GLASS, Right.PUBLISH_DECISION_TABLE})
-_TYPED = frozenset({Right.HUB_READ, Right.HUB_WRITE, Right.INGEST})
+_NEEDED: Mapping[Right, frozenset[Deed]] = MappingProxyType(
+    {
+        Right.HUB_READ: frozenset({Deed.READ}),
+        Right.HUB_HISTORY: frozenset({Deed.HISTORY}),
+        Right.HUB_CREATE: frozenset({Deed.CREATE}),
+        Right.HUB_UPDATE: frozenset({Deed.UPDATE}),
+        Right.HUB_DELETE: frozenset({Deed.DELETE}),
+        Right.HUB_SUBSCRIBE: frozenset({Deed.SUBSCRIBE}),
+        Right.HUB_CONTEXTS: frozenset({Deed.CONTEXTS}),
+        Right.HUB_PARKED: frozenset({Deed.PARKED}),
+        Right.HUB_WRITE: WRITING,
+        Right.INGEST: frozenset({Deed.CREATE, Deed.UPDATE}),
+    }
+)
+"""The rights that a token holds type by type, and what it must have been given for each."""
 
 
 def may(actor: Actor, right: Right, thing: Thing) -> Verdict:
@@ -222,7 +272,7 @@ def may(actor: Actor, right: Right, thing: Thing) -> Verdict:
         return Verdict(False, "other_agency")
     if right in _NOT_BY_REQUESTER and thing.requested_by == actor.id:
         return Verdict(False, "own_request")
-    if right in _TYPED and actor.kind is ActorKind.TOKEN and not _type_allows(actor, right, thing.entity_type):
+    if right in _NEEDED and actor.kind is ActorKind.TOKEN and not _type_allows(actor, right, thing.entity_type):
         return Verdict(False, "type_not_granted")
     return YES
 
@@ -232,10 +282,17 @@ def _same_agency(actor: Actor, thing: Thing) -> bool:
 
 
 def _type_allows(actor: Actor, right: Right, entity_type: str) -> bool:
-    wants_write = right is not Right.HUB_READ
-    return any(
-        rule.entity_type in ("*", entity_type) and (rule.write if wants_write else rule.read) for rule in actor.types
-    )
+    given: set[Deed] = set()
+    for rule in actor.types:
+        if rule.entity_type in ("*", entity_type):
+            given |= rule.deeds
+    return _NEEDED[right] <= given
+
+
+def names_type(actor: Actor, right: Right, entity_type: str) -> bool:
+    """Whether a token was given the type by its own name: what a room owns is not opened by `*`."""
+    rules = tuple(rule for rule in actor.types if rule.named and rule.entity_type == entity_type)
+    return any(_NEEDED[right] <= rule.deeds for rule in rules)
 
 
 def system_actor(authority: str, name: str = "madang") -> Actor:

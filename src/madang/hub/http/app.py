@@ -92,7 +92,8 @@ class HubApp:
     async def _access(self, scope: Scope, request: Request) -> Access:
         header = request.headers.get(b"ngsild-tenant", b"").strip()
         if self._authenticate is not None and not self._gate.is_open:
-            return self._gate.access(await self._authenticate(scope["headers"]), header)
+            actor = await self._authenticate(scope["headers"])
+            return self._gate.access(actor, header, shown=actor is None and b"authorization" in request.headers)
         client = scope.get("client")
         if client is not None and not is_loopback(client[0]):
             return self._gate.access(None, header)

@@ -19,6 +19,7 @@ from madang.hub.errors import (
     BodyTooLargeError,
     InvalidRequestError,
     MediaTypeRefusedError,
+    NgsiLdError,
     NotAcceptableError,
 )
 from madang.hub.names import CORE_URL
@@ -64,8 +65,8 @@ def problem(error: MadangError) -> Response:
     headers = [(b"content-type", PROBLEM)]
     if error.status == 413:
         headers.append((b"connection", b"close"))
-    if error.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, NgsiLdError) and error.challenge:
+        headers.append((b"www-authenticate", error.challenge.encode("latin-1")))
     allow = error.data.get("allow")
     if isinstance(allow, str):
         headers.append((b"allow", allow.encode()))
