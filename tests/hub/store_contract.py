@@ -113,7 +113,7 @@ class StoreContract:
             async with open_store(HubConfig(), Ticking()) as store:
                 await apply(store, create(1, a=1), source="radar")
                 await apply(store, append(1, a=2))
-                await apply(store, change.merge("urn:ngsi-ld:Sensor:1", read_fragment({"a": NULL}, CORE_CONTEXT)))
+                await apply(store, change.merge("urn:ngsi-ld:Sensor:1", read_fragment({"a": NULL}, CORE_CONTEXT, nulls=True)))
                 await apply(store, change.delete("urn:ngsi-ld:Sensor:1"))
                 await apply(store, create(1, b=1))
                 found, last = await store.changes("one", None, 100)

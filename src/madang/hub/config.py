@@ -37,6 +37,8 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     max_limit: int = 1_000
     query_timeout_s: float = 10.0
     cache_bytes: int = 32_000_000
+    column_bytes: int = 64_000_000
+    """Memory for attribute values kept in columns, which answer queries never asked before."""
     group_max: int = 512
     """At most this many waiting writes share one commit."""
     feed_keep_days: int = 30

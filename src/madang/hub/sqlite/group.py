@@ -323,3 +323,9 @@ class Group:
         for key, slot in self._slots.items():
             if slot.row is not slot.base and slot.row is not None:
                 yield key, slot.row
+
+    def turned(self) -> Iterator[tuple[str, tuple[str, ...], Stored]]:
+        """What the group changed, with its tenant and the types it had before."""
+        for (tenant, _), slot in self._slots.items():
+            if slot.row is not slot.base and slot.row is not None:
+                yield tenant, slot.base.types if slot.base is not None else (), slot.row

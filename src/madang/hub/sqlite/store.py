@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
@@ -31,6 +32,7 @@ from madang.hub.feed import FeedChange, read_cursor, write_cursor
 from madang.hub.geo import separated
 from madang.hub.query import Query, compile_pattern
 from madang.hub.scope import in_scope
+from madang.hub.sqlite.columns import Building, Columns, Found, Plan, plan
 from madang.hub.sqlite.group import COLUMNS, Group, TenantCatalog, moment_of, ms_of, stored_of
 from madang.hub.sqlite.schema import CHANGE_BITS, ensure_indexes, migrate, own
 from madang.hub.sqlite.sql import Select, build
@@ -40,11 +42,14 @@ from madang.journal.apsw_session import ApswSession
 from madang.journal.inbox import purge_arrivals
 from madang.journal.session import Session
 from madang.kernel.clock import Clock, system_clock
+from madang.kernel.errors import MadangError
 
 T = TypeVar("T")
+log = logging.getLogger("madang.hub")
 
 _SLICE_S = 0.004
 _INLINE_STEPS = 10
+_INLINE_KEYS = 100
 _STEPS = 2_000
 _PROBE_LIMIT = 2_000
 _LOOK_STEPS = 4
@@ -121,10 +126,15 @@ class SqliteStore:
         self.observer: Observer | None = None
         self._wakes = Wakes()
         self._cache: dict[tuple[str, str], Stored] = {}
+        self._by_key: dict[int, Stored] = {}
+        """The same entities as in `_cache`."""
         self._cached_bytes = 0
+        self._columns = Columns(config.column_bytes)
+        self._committing = False
         self._waiting: list[_Unit] = []
         self._writing: asyncio.Task[None] | None = None
         self._closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
         with contextlib.ExitStack() as undo:
             self._lock = undo.enter_context(contextlib.closing(own(path)))
             self.writer = undo.enter_context(contextlib.closing(apsw.Connection(str(path), vfs=vfs)))
@@ -242,7 +252,9 @@ class SqliteStore:
                 await asyncio.sleep(0)
                 slice_ends = time.monotonic() + _SLICE_S
         group.flush()
+        self._committing = True
         await asyncio.get_running_loop().run_in_executor(self._commit_thread, self.writer.execute, "COMMIT")
+        self._committing = False
         self._publish(group)
         for unit in units:
             if not unit.done.done():
@@ -258,6 +270,8 @@ class SqliteStore:
         if self.writer.in_transaction:
             with contextlib.suppress(apsw.Error):
                 self.writer.execute("ROLLBACK")
+        self._committing = False
+        self._columns.clear()
         self._learn()
 
     def _publish(self, group: Group) -> None:
@@ -267,7 +281,10 @@ class SqliteStore:
             if row.body:
                 self._keep(key, row)
             elif (old := self._cache.pop(key, None)) is not None:
-                self._cached_bytes -= _weight(old)
+                self._forget(old)
+        if self._columns.watching:
+            for tenant, types, row in group.turned():
+                self._columns.note(tenant, types, row)
         if group.session.woken:
             self._wakes.call(group.session.woken)
 
@@ -281,9 +298,13 @@ class SqliteStore:
     def _keep(self, key: tuple[str, str], row: Stored) -> None:
         old = self._cache.pop(key, None)
         self._cached_bytes += _weight(row) - (_weight(old) if old is not None else 0)
-        self._cache[key] = row
+        self._cache[key] = self._by_key[row.key] = row
         while self._cached_bytes > self._config.cache_bytes and self._cache:
-            self._cached_bytes -= _weight(self._cache.pop(next(iter(self._cache))))
+            self._forget(self._cache.pop(next(iter(self._cache))))
+
+    def _forget(self, row: Stored) -> None:
+        self._cached_bytes -= _weight(row)
+        self._by_key.pop(row.key, None)
 
     # Reading.
 
@@ -333,6 +354,13 @@ class SqliteStore:
         empty = Page((), (), False, 0 if query.count else None)
         if catalog is None:
             return empty
+        asked = plan(query, catalog.shapes)
+        if asked is not None and (types is None or asked.type_name in types):
+            found = self._columns.find(tenant, asked, query)
+            page = None if found is None else await self._page(tenant, catalog, found, bodies_only)
+            if page is not None:
+                return page
+            self._wish(tenant, catalog, asked)
         select = self._select(query, catalog, None if types is None else tuple(types))
         if select is None:
             return empty
@@ -340,6 +368,42 @@ class SqliteStore:
             with contextlib.suppress(apsw.InterruptError), self._briefly():
                 return _run(self._inline, select, query, bodies_only)
         return await self._in_thread(lambda reader: _run(reader, select, query, bodies_only))
+
+    async def _page(self, tenant: str, catalog: TenantCatalog, found: Found, bodies_only: bool) -> Page | None:
+        """The entities of keys; None when a commit is under way whose bodies would not be those that were judged."""
+        get = self._by_key.get
+        rows = [get(key) for key in found.keys]
+        if None in rows:
+            lacking = [key for key, row in zip(found.keys, rows, strict=True) if row is None]
+            if self._committing:
+                return None
+            stamp = catalog.stamp
+            read = partial(_by_keys, keys=lacking)
+            fetched = read(self._inline) if len(lacking) <= _INLINE_KEYS else await self._in_thread(read)
+            if catalog.stamp != stamp or len(fetched) != len(lacking):
+                return None
+            for row in fetched.values():
+                self._keep((tenant, row.id), row)
+            rows = [row or fetched[key] for key, row in zip(found.keys, rows, strict=True)]
+        if bodies_only:
+            return Page((), [row.body for row in rows], found.more, found.total)  # type: ignore[union-attr] # none lacks
+        return Page(rows, (), found.more, found.total)  # type: ignore[arg-type] # none lacks
+
+    def _wish(self, tenant: str, catalog: TenantCatalog, asked: Plan) -> None:
+        building = self._columns.wish(tenant, asked)
+        kind = catalog.kinds.get(asked.type_name)
+        if building is not None and kind is not None:
+            self._tasks.add(task := asyncio.get_running_loop().create_task(self._build(tenant, kind, building)))
+            task.add_done_callback(self._tasks.discard)
+
+    async def _build(self, tenant: str, kind: int, building: Building) -> None:
+        rows = None
+        try:
+            rows = await self._in_thread(lambda reader: self._columns.read(reader.connection, kind, building))
+        except (apsw.Error, MadangError):
+            log.warning("columns of %s could not be read; its queries stay slow", building.type_name, exc_info=True)
+        finally:
+            self._columns.built(tenant, building, rows)
 
     @staticmethod
     def _select(query: Query, catalog: TenantCatalog, types: tuple[str, ...] | None) -> Select | None:
@@ -486,6 +550,7 @@ class SqliteStore:
         self._closed = True
         if self._writing is not None:
             await self._writing
+        await asyncio.gather(*self._tasks)
         self._commit_thread.shutdown()
         self._read_threads.shutdown()
         for reader in (self._inline, *(self._readers.get() for _ in range(_READERS))):
@@ -495,7 +560,7 @@ class SqliteStore:
 
 
 def _weight(row: Stored) -> int:
-    return len(row.body) + 700
+    return len(row.body) + 800
 
 
 def _fail(unit: _Unit, error: Exception) -> None:
@@ -504,6 +569,12 @@ def _fail(unit: _Unit, error: Exception) -> None:
     if isinstance(error, apsw.Error):
         error = StoreUnavailableError(f"The store did not take the write: {error}", hint="Nothing was kept; try again")
     unit.done.set_exception(error)
+
+
+def _by_keys(reader: _Reader, keys: list[int]) -> dict[int, Stored]:
+    marks = ",".join("?" * len(keys))
+    sql = f"SELECT {COLUMNS} FROM entity e WHERE e.key IN ({marks}) AND e.body IS NOT NULL"  # noqa: S608 -- bound
+    return {row[0]: stored_of(row) for row in reader.connection.execute(sql, keys)}
 
 
 def _run(reader: _Reader, select: Select, query: Query, bodies_only: bool) -> Page:
