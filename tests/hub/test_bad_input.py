@@ -383,7 +383,7 @@ def test_an_error_inside_is_not_told_outside(open_client: OpenClient, monkeypatc
             def broken(*_args: object, **_more: object) -> None:
                 raise RuntimeError("secret path")
 
-            monkeypatch.setattr("madang.hub.http.entities.read_entity", broken)
+            monkeypatch.setattr("madang.hub.http.provision.read_entity", broken)
             answer = await client.post("/entities", sensor(1))
             assert (answer.status, answer.problem) == (500, "InternalError")
             assert b"secret" not in answer.body

@@ -6,7 +6,7 @@ refusal as a value. It never changes what it is given, so the writer may call it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -30,6 +30,8 @@ from madang.hub.names import is_uri
 
 CORE_MEMBERS = frozenset({"id", "type", "scope", "expiresAt"})
 """What is no attribute in a kept document."""
+LATE = "@late"
+"""Member of a change: readings among the others that came too late to stand, by attribute name."""
 _DATASET = "\x1f"
 _BELOW = "\x1e"
 
@@ -85,7 +87,8 @@ class Effect:
 
     `changed` is the row of history and feed; empty where there is nothing to write. For what was created or replaced it
     is the kept document (with null for attributes that went), else `{name: what was written}`: the instances written, a
-    `tombstone` for each that went, null where no instance is left; `type`, `scope`, `expiresAt` where they changed.
+    `tombstone` for each that went, null where no instance is left; `type`, `scope`, `expiresAt` where they changed;
+    under `LATE` what came late among other readings.
     """
 
     op: Op
@@ -284,8 +287,8 @@ def update(entity_id: str, fragment: Entity) -> Mutation:
                 new.pop(name)
                 continue
             there, said = instances(old[name]), instances(value)
-            for dataset in said.keys() - there.keys():
-                refused.append((name, f"{name} has no instance {dataset or 'without datasetId'}"))
+            unknown = said.keys() - there.keys()
+            refused.extend((name, f"{name} has no instance {one or 'without datasetId'}") for one in unknown)
             known = {dataset: one for dataset, one in said.items() if dataset in there}
             if known:
                 _replace_or_drop(new, name, packed(_living(there | known)))
@@ -662,7 +665,7 @@ def _opened(current: Stored) -> tuple[dict[str, Json], dict[str, Attribute]]:
     """The kept document's own members (scope, expiresAt) and its attributes."""
     attributes = current.document()
     del attributes["id"], attributes["type"]
-    head = {member: attributes.pop(member) for member in ("scope", "expiresAt") if member in attributes}
+    head: dict[str, Json] = {name: attributes.pop(name) for name in ("scope", "expiresAt") if name in attributes}
     return head, attributes
 
 
@@ -723,12 +726,10 @@ def _effect(
 
 
 def _first_expiry(expires_at: Json, attributes: Mapping[str, Attribute]) -> int | None:
-    said = [instant_ms(expires_at)] if expires_at is not None else []
+    said = [expires_at] if expires_at is not None else []
     for value in attributes.values():
-        for one in value if type(value) is list else (value,):
-            if "expiresAt" in one:
-                said.append(instant_ms(one["expiresAt"]))
-    return min(said, default=None)
+        said += [one["expiresAt"] for one in (value if type(value) is list else (value,)) if "expiresAt" in one]
+    return min(map(instant_ms, said), default=None)
 
 
 def _written(before: Attribute, after: Attribute) -> Attribute:

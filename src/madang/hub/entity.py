@@ -7,8 +7,10 @@ types, a list. Normalized, concise and simplified representations are taken (cla
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntFlag
 from functools import lru_cache
 from typing import Any
@@ -72,9 +74,31 @@ _CONCISE = {
 }
 _POSITIONS = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
 GEOMETRIES = frozenset({*_POSITIONS, "GeometryCollection"})
+_VALUES = frozenset(VALUE_MEMBER.values())
+_SIMPLIFIED = {member: kind for member, kind in _CONCISE.items() if member not in ("object", "value")}
 _DROPPED = frozenset({"createdAt", "modifiedAt", "deletedAt", "@context", "instanceId"})
+_LINKED = frozenset({"entity", "entityList"})
+"""Entities shown inside a relationship by `join` (clause 4.5.23); never part of it."""
+_PREVIOUS = frozenset(
+    {
+        "previousValue",
+        "previousObject",
+        "previousLanguageMap",
+        "previousVocab",
+        "previousJson",
+        "previousValueList",
+        "previousObjectList",
+    }
+)
+"""Members of notifications only (clause 5.3.1)."""
 _TEXT_MEMBERS = frozenset({"unitCode"})
 _NAME_MEMBERS = frozenset({"objectType", "valueType"})
+PROOF = "ngsildproof"
+"""A seal over the attribute (1.9, clause 4.5.25): kept as it came, for any change would break it."""
+_METADATA = frozenset({"type", "unitCode", "observedAt", "datasetId", "expiresAt", "objectType", "valueType", PROOF})
+_LANGUAGE = re.compile(r"(?:@none|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\Z")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)\Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_GEOMETRIES = 16
 
 
@@ -87,23 +111,31 @@ class Entity:
     attributes: dict[str, Attribute]
     shapes: dict[str, int] = field(default_factory=dict)
     scope: Json = None
+    expires_at: Json = None
+    """When the entity itself expires (clause 4.22): a DateTime, None where not said, NULL where taken back."""
+    expires_ms: int | None = None
+    """The first expiry of the entity and of its attribute instances, ms since 1970."""
 
     def document(self) -> dict[str, Json]:
         """The kept form as one object."""
-        return document(self.id, self.types, self.scope, self.attributes)
+        return document(self.id, self.types, self.scope, self.attributes, self.expires_at)
 
 
-def document(entity_id: str, types: tuple[str, ...], scope: Json, attributes: dict[str, Attribute]) -> dict[str, Json]:
-    """Id, type and scope first, then the attributes as they came."""
+def document(
+    entity_id: str, types: tuple[str, ...], scope: Json, attributes: dict[str, Attribute], expires_at: Json = None
+) -> dict[str, Json]:
+    """Id, type, scope and expiry first, then the attributes as they came."""
     head: dict[str, Json] = {"id": entity_id, "type": types[0] if len(types) == 1 else list(types)}
     if scope is not None:
         head["scope"] = scope
+    if expires_at is not None:
+        head["expiresAt"] = expires_at
     return head | attributes
 
 
 def read_entity(raw: Json, names: Context, *, simplified: bool = False, max_depth: int = 64) -> Entity:
     """A whole entity (clause 5.2.4): id and type are there, nothing is null; raises `BadRequestDataError`."""
-    entity = read_fragment(raw, names, simplified=simplified, max_depth=max_depth, nulls=False)
+    entity = read_fragment(raw, names, simplified=simplified, max_depth=max_depth)
     if not entity.id:
         raise BadRequestDataError("An entity needs an id", where="id", hint="Give a URI, e.g. urn:ngsi-ld:Sensor:1")
     if not entity.types:
@@ -112,23 +144,54 @@ def read_entity(raw: Json, names: Context, *, simplified: bool = False, max_dept
 
 
 def read_fragment(
-    raw: Json, names: Context, *, simplified: bool = False, max_depth: int = 64, nulls: bool = True
+    raw: Json,
+    names: Context,
+    *,
+    simplified: bool = False,
+    max_depth: int = 64,
+    nulls: bool = False,
+    values_needed: bool = True,
 ) -> Entity:
-    """Part of an entity (clause 5.2.4 without the obligation of id and type); raises `BadRequestDataError`."""
+    """Part of an entity (clause 5.2.4 without the obligation of id and type); raises `BadRequestDataError`.
+
+    `nulls` takes NGSI-LD Nulls (clauses 5.5.8 and 5.5.12); without `values_needed` an attribute may be a fragment too.
+    """
     if not isinstance(raw, dict):
         raise BadRequestDataError("An entity is a JSON object", where="body")
-    return _Reader(names, simplified, max_depth, nulls).entity(raw)
+    return _Reader(names, simplified, max_depth, nulls, 0 if values_needed else max_depth).entity(raw)
 
 
-def read_attribute(raw: Json, name: str, names: Context, *, simplified: bool = False, partial: bool = False) -> Entity:
+def read_attribute(
+    raw: Json, name: str, names: Context, *, simplified: bool = False, max_depth: int = 64, partial: bool = False
+) -> Entity:
     """One attribute given by itself (clauses 5.6.4, 5.6.19), as a fragment that holds only it."""
-    reader = _Reader(names, simplified, 64, nulls=True)
+    reader = _Reader(names, simplified, max_depth, partial, 2 if partial else 0)
     canonical = names.canonical(name)
-    if partial and isinstance(raw, dict):
-        value: Attribute = reader.partial(canonical, raw)
-    else:
-        value = reader.attribute(canonical, raw)
-    return Entity("", (), {canonical: value}, reader.shapes)
+    value = reader.attribute(canonical, raw)
+    return Entity("", (), {canonical: value}, reader.shapes, expires_ms=reader.expires_ms)
+
+
+def is_tombstone(instance: Json) -> bool:
+    """Whether an instance in a change stands for one that was deleted: its value is the NGSI-LD Null."""
+    return isinstance(instance, dict) and instance.get(VALUE_MEMBER.get(instance.get("type", ""), "")) == NULL
+
+
+def tombstone(instance: Mapping[str, Json]) -> dict[str, Json]:
+    """What stands in a change for a deleted instance of an attribute that has others."""
+    kind = instance["type"]
+    said = {"type": kind, VALUE_MEMBER[kind]: NULL}
+    return said | {"datasetId": instance["datasetId"]} if "datasetId" in instance else said
+
+
+def sub_attributes(instance: Mapping[str, Json]) -> Iterator[tuple[str, str, dict[str, Json]]]:
+    """The attributes of an attribute instance: member, datasetId ("" for the default instance), sub-instance."""
+    own = VALUE_MEMBER.get(instance["type"])
+    for member, value in instance.items():
+        if member == own or member in _METADATA:
+            continue
+        for one in value if type(value) is list else (value,):
+            if type(one) is dict and "type" in one:
+                yield member, one.get("datasetId", ""), one
 
 
 def check_id(value: Json) -> str:
@@ -153,9 +216,14 @@ def instant(value: Json, where: str) -> str:
     )
 
 
+def instant_ms(text: str) -> int:
+    """A kept DateTime as milliseconds since 1970, rounded down."""
+    return (datetime.fromisoformat(text.replace(",", ".")) - _EPOCH) // timedelta(milliseconds=1)
+
+
 @lru_cache(maxsize=4096)
 def _is_instant(text: str) -> bool:
-    if len(text) > 40 or "T" not in text:
+    if _INSTANT.match(text) is None:
         return False
     try:
         value = datetime.fromisoformat(text)
@@ -167,18 +235,20 @@ def _is_instant(text: str) -> bool:
 class _Reader:
     """Walks one entity. Hot: kept flat, one dictionary lookup for each member."""
 
-    __slots__ = ("_core", "_depth", "_names", "_nulls", "_simplified", "shapes")
+    __slots__ = ("_core", "_depth", "_loose", "_names", "_nulls", "_simplified", "expires_ms", "shapes")
 
-    def __init__(self, names: Context, simplified: bool, max_depth: int, nulls: bool) -> None:
+    def __init__(self, names: Context, simplified: bool, max_depth: int, nulls: bool, loose: int) -> None:
         self._names = names
         self._core = names.is_core
         self._simplified = simplified
         self._depth = max_depth
         self._nulls = nulls
+        self._loose = loose
         self.shapes: dict[str, int] = {}
+        self.expires_ms: int | None = None
 
     def entity(self, raw: dict[str, Json]) -> Entity:
-        entity_id, scope = "", None
+        entity_id, scope, expires_at = "", None, None
         types: tuple[str, ...] = ()
         attributes: dict[str, Attribute] = {}
         canonical, known = self._names.canonical, self._names.known
@@ -189,20 +259,40 @@ class _Reader:
             elif name in ("type", "@type"):
                 types = self._types(value)
             elif name == "scope":
-                scope = _scope(value)
+                scope = self._scope(value)
+            elif name == "expiresAt":
+                expires_at = self._expiry(value, "expiresAt")
             elif name in _DROPPED:
                 continue
             elif name in attributes:
                 raise BadRequestDataError(f"{key!r} names an attribute that is there already", where=key)
             else:
                 attributes[name] = self.attribute(name, value)
-        return Entity(entity_id, types, attributes, self.shapes, scope)
+        return Entity(entity_id, types, attributes, self.shapes, scope, expires_at, self.expires_ms)
 
     def _types(self, value: Json) -> tuple[str, ...]:
         listed = value if isinstance(value, list) else [value]
-        if not listed or len(listed) > 64 or not all(isinstance(one, str) and one for one in listed):
+        if not listed or len(listed) > 64 or not all(isinstance(one, str) and one and one != NULL for one in listed):
             raise BadRequestDataError("type is a name or a list of names", where="type")
         return tuple(dict.fromkeys(self._names.canonical(one) for one in listed))
+
+    def _scope(self, value: Json) -> Json:
+        """A scope (clause 4.18): `/a/b` or a list of those."""
+        if value == NULL and self._nulls:
+            return NULL
+        listed = value if isinstance(value, list) else [value]
+        if not listed or not all(isinstance(one, str) and one and len(one) < 1024 and one != NULL for one in listed):
+            raise BadRequestDataError("scope is a path like /Gimhae/Traffic or a list of those", where="scope")
+        said = [one if one.startswith("/") else "/" + one for one in listed]
+        return said if isinstance(value, list) else said[0]
+
+    def _expiry(self, value: Json, where: str) -> str:
+        if value == NULL and self._nulls:
+            return NULL
+        said = instant(value, where)
+        at_ms = instant_ms(said)
+        self.expires_ms = at_ms if self.expires_ms is None else min(self.expires_ms, at_ms)
+        return said
 
     def attribute(self, name: str, raw: Json) -> Attribute:
         if type(raw) is dict and raw.keys() <= _PLAIN and raw.get("type") == "Property" and _is_plain(raw):
@@ -212,10 +302,32 @@ class _Reader:
             return self._instances(name, raw)
         if name[:1] == "@":
             raise BadRequestDataError(f"{name!r} cannot be an attribute name", where=name)
+        if self._simplified and type(raw) is dict and raw.keys() == {"dataset"} and type(raw["dataset"]) is dict:
+            return self._simplified_instances(name, raw["dataset"])
         return self._instance(name, raw, 2)
 
     def _several(self, raw: list[Json]) -> bool:
-        return bool(raw) and all(type(one) is dict and not _is_geometry(one) and _reified(one) for one in raw)
+        """Whether a list is several instances, not a list value: each tells a value, and one tells kind or datasetId.
+
+        The default instance of the concise representation may be a bare value member (clause 4.5.5).
+        """
+        if not raw or not all(type(one) is dict and not _is_geometry(one) and _reified(one) for one in raw):
+            return False
+        return any(has_kind(one) or "datasetId" in one for one in raw)
+
+    def _simplified_instances(self, name: str, listed: dict[str, Json]) -> Attribute:
+        """Several instances in the simplified representation (clause 4.5.4): values by datasetId."""
+        found: list[Json] = []
+        for dataset, value in listed.items():
+            one = self._instance(name, value, 2)
+            if one is None:
+                raise BadRequestDataError(f"{name} has a null among its instances", where=name)
+            found.append(one if dataset == "@none" else one | {"datasetId": _dataset(dataset, name)})
+        if not found:
+            raise BadRequestDataError(f"{name} has no instance", where=name)
+        if len(found) > 1:
+            self.shapes[name] |= Shape.MULTI
+        return found if len(found) > 1 else found[0]
 
     def _instances(self, name: str, raw: list[dict[str, Json]]) -> Attribute:
         found: dict[str, Json] = {}
@@ -244,7 +356,7 @@ class _Reader:
     def _reified(self, name: str, raw: dict[str, Json], kind: str, member: str, depth: int) -> Json:
         if depth > self._depth:
             raise BadRequestDataError(f"{name} nests deeper than {self._depth} levels", where=name)
-        instance: dict[str, Json] = {"type": kind}
+        instance: dict[str, Json] = {"type": kind} if kind else {}
         found = False
         for key, value in raw.items():
             if key == member:
@@ -256,10 +368,10 @@ class _Reader:
                 instance[key] = NULL if self._nulls and value == NULL else instant(value, f"{name}.observedAt")
             else:
                 self._other(instance, name, key, value, depth)
-        if not found:
-            raise BadRequestDataError(f"The {kind} {name} has no {member}", where=name)
-        if depth == 2:
+        if found and depth == 2:
             self._note(name, kind, instance[member])
+        elif not found and depth > self._loose:
+            raise BadRequestDataError(f"The {kind} {name} has no {member}", where=name)
         return instance
 
     def _note(self, name: str, kind: str, value: Json) -> None:
@@ -270,52 +382,38 @@ class _Reader:
             shape |= 1024
         self.shapes[name] = self.shapes.get(name, 0) | shape
 
-    def partial(self, name: str, raw: dict[str, Json]) -> Json:
-        """An instance whose value may be missing (clause 5.6.4)."""
-        instance: dict[str, Json] = {}
-        kind = raw.get("type")
-        if kind is None:
-            kind = next((_CONCISE[key] for key in raw if key in _CONCISE), None)
-            if kind == "Property" and _is_geometry(raw.get("value")):
-                kind = "GeoProperty"
-        elif not has_kind(raw):
-            raise BadRequestDataError(f"{str(kind)[:40]!r} is not a kind of attribute", where=f"{name}.type")
-        for key, value in raw.items():
-            if key == "type":
-                instance[key] = kind
-            elif kind is not None and key == VALUE_MEMBER[kind]:
-                instance[key] = self._value(name, kind, value, 2)
-                self._note(name, kind, instance[key])
-            elif key == "observedAt":
-                instance[key] = NULL if value == NULL else instant(value, f"{name}.observedAt")
-            else:
-                self._other(instance, name, key, value, 2)
-        return instance
-
     def _other(self, instance: dict[str, Json], name: str, key: str, value: Json, depth: int) -> None:
         member = key if key[:1] == "@" else self._names.canonical(key)
-        if member in _DROPPED:
+        if member in _DROPPED or (member in _LINKED and instance.get("type") in ("Relationship", "ListRelationship")):
             return
-        if self._nulls and value == NULL:
-            instance[member] = NULL
-        elif member == "datasetId":
+        if member in _PREVIOUS:
+            raise BadRequestDataError(f"{name} may not bring {key}: only notifications have it", where=f"{name}.{key}")
+        if member == "datasetId":
             instance[member] = _dataset(value, name)
+        elif self._nulls and value == NULL:
+            instance[member] = NULL
         elif member in _TEXT_MEMBERS:
-            if not isinstance(value, str) or not value:
+            if not isinstance(value, str) or not value or value == NULL:
                 raise BadRequestDataError(f"{name}.{member} is text", where=f"{name}.{member}")
             instance[member] = value
         elif member in _NAME_MEMBERS:
             instance[member] = self._vocabulary(value, f"{name}.{member}")
         elif member == "expiresAt":
-            instance[member] = instant(value, f"{name}.expiresAt")
-        elif member in VALUE_MEMBER.values() or member[:1] == "@":
+            instance[member] = self._expiry(value, f"{name}.expiresAt") if depth == 2 else instant(value, name)
+        elif member in _VALUES or member[:1] == "@":
             raise BadRequestDataError(f"{name} may not have the member {key!r} beside its own value", where=name)
+        elif member == PROOF:
+            _bounded(value, self._depth - depth, name)
+            instance[member] = value
         else:
             instance[member] = self._sub_attribute(f"{name}.{key}", value, depth)
 
     def _sub_attribute(self, path: str, value: Json, depth: int) -> Json:
         if type(value) is list and self._several(value):
-            return [self._instance(path, one, depth + 1) for one in value]
+            read = [self._instance(path, one, depth + 1) for one in value]
+            if len({one.get("datasetId", "") for one in read}) < len(read):
+                raise BadRequestDataError(f"{path} has two instances for one datasetId", where=path)
+            return read if len(read) > 1 else read[0]
         return self._instance(path, value, depth + 1)
 
     def _bare(self, name: str, value: Json, depth: int) -> Json:
@@ -332,39 +430,43 @@ class _Reader:
     def _untyped(self, name: str, raw: dict[str, Json], depth: int) -> Json:
         if _is_geometry(raw):
             return self._reified(name, {"value": raw}, "GeoProperty", "value", depth)
-        kind = raw.get("type", raw.get("@type"))
-        if not self._simplified and kind is None:
-            for member, concise in _CONCISE.items():
-                if member in raw:
-                    geo = concise == "Property" and _is_geometry(raw[member])
-                    return self._reified(name, raw, "GeoProperty" if geo else concise, member, depth)
         if self._simplified:
-            if set(raw) == {"languageMap"}:
-                return self._reified(name, raw, "LanguageProperty", "languageMap", depth)
-            return self._bare_object(name, raw, depth)
+            return self._simple(name, raw, depth)
+        kind = raw.get("type", raw.get("@type"))
         if kind is not None:
             said = str(kind)[:40]
             raise BadRequestDataError(f"{said!r} is not a kind of attribute", where=f"{name}.type", hint=_KINDS_HINT)
+        for member, concise in _CONCISE.items():
+            if member in raw:
+                geo = concise == "Property" and _is_geometry(raw[member])
+                return self._reified(name, raw, "GeoProperty" if geo else concise, member, depth)
+        if depth <= self._loose:
+            return self._reified(name, raw, "", "", depth)
         raise BadRequestDataError(f"{name} has neither type nor value", where=name, hint=_KINDS_HINT)
 
-    def _bare_object(self, name: str, raw: dict[str, Json], depth: int) -> Json:
+    def _simple(self, name: str, raw: dict[str, Json], depth: int) -> Json:
+        """An object in the simplified representation (clause 4.5.4): a value member alone tells the kind."""
+        if len(raw) == 1 and (kind := _SIMPLIFIED.get(next(iter(raw)))) is not None:
+            return self._reified(name, raw, kind, VALUE_MEMBER[kind], depth)
         return self._reified(name, {"value": raw}, "Property", "value", depth)
 
     def _value(self, name: str, kind: str, value: Json, depth: int) -> Json:
+        if value.__class__ is str and value == NULL:
+            if self._nulls:
+                return NULL
+            raise BadRequestDataError(f"{name} is an NGSI-LD Null", where=name, hint="It deletes in merges and updates")
         if kind == "Property":
             if value.__class__ in _SCALARS:
                 return value
             if value is None:
                 raise BadRequestDataError(f"The value of {name} is null", where=name)
             return self._inside(name, value, depth)
-        if value == NULL and self._nulls:
-            return NULL
         return getattr(self, _CHECKS[kind])(name, value, depth)
 
     def _object(self, name: str, value: Json, _depth: int) -> Json:
         if is_uri(value):
             return value
-        if isinstance(value, list) and value and all(is_uri(one) for one in value):
+        if isinstance(value, list) and value and all(is_uri(one) and one != NULL for one in value):
             return value
         raise BadRequestDataError(f"The object of {name} is not a URI", where=name, hint="e.g. urn:ngsi-ld:Building:1")
 
@@ -372,16 +474,25 @@ class _Reader:
         return check_geometry(value, name)
 
     def _language_map(self, name: str, value: Json, _depth: int) -> Json:
-        if isinstance(value, dict) and value and all(_language(said) for said in value.values()):
-            return value
-        raise BadRequestDataError(f"The languageMap of {name} maps language tags to text", where=name)
+        if not isinstance(value, dict) or not value or not all(_language(said) for said in value.values()):
+            raise BadRequestDataError(f"The languageMap of {name} maps language tags to text", where=name)
+        if self._nulls and value == {"@none": NULL}:
+            return NULL
+        if not self._nulls and NULL in value.values():
+            raise BadRequestDataError(f"The languageMap of {name} holds an NGSI-LD Null", where=name)
+        for tag in value:
+            if _LANGUAGE.match(tag) is None:
+                raise BadRequestDataError(
+                    f"{tag[:40]!r} is no language tag", where=name, hint="RFC 5646, e.g. ko, en-GB"
+                )
+        return value
 
     def _vocab(self, name: str, value: Json, _depth: int) -> Json:
         return self._vocabulary(value, name)
 
     def _vocabulary(self, value: Json, where: str) -> Json:
         listed = value if isinstance(value, list) else [value]
-        if not listed or not all(isinstance(one, str) and one for one in listed):
+        if not listed or not all(isinstance(one, str) and one and one != NULL for one in listed):
             raise BadRequestDataError(f"{where} is a name or a list of names", where=where)
         said = [self._names.canonical(one) for one in listed]
         return said if isinstance(value, list) else said[0]
@@ -392,8 +503,10 @@ class _Reader:
         return self._inside(name, value, depth)
 
     def _objects(self, name: str, value: Json, _depth: int) -> Json:
-        listed = [one.get("object") if isinstance(one, dict) else one for one in value] if type(value) is list else []
-        if type(value) is not list or not all(is_uri(one) for one in listed):
+        if type(value) is not list:
+            raise BadRequestDataError(f"The objectList of {name} is a list of URIs", where=name)
+        listed = [one["object"] if type(one) is dict and one.keys() == {"object"} else one for one in value]
+        if not all(is_uri(one) and one != NULL for one in listed):
             raise BadRequestDataError(f"The objectList of {name} is a list of URIs", where=name)
         return [{"object": one} for one in listed]
 
@@ -405,10 +518,10 @@ class _Reader:
 
     def _inside(self, name: str, value: Json, depth: int) -> Json:
         """A compound value: its depth is bounded, its member names are translated like any other."""
-        if self._core:
-            _bounded(value, self._depth - depth, name)
-            return value
-        return self._translated(name, value, depth)
+        if not self._core:
+            return self._translated(name, value, depth)
+        _bounded(value, self._depth - depth, name, nulls=self._nulls)
+        return value
 
     def _translated(self, name: str, value: Json, depth: int) -> Json:
         if depth > self._depth:
@@ -416,6 +529,8 @@ class _Reader:
         if isinstance(value, list):
             return [self._translated(name, one, depth + 1) for one in value]
         if not isinstance(value, dict):
+            if value == NULL and not self._nulls:
+                raise BadRequestDataError(f"The value of {name} holds an NGSI-LD Null", where=name)
             return value
         said = {}
         for key, inner in value.items():
@@ -446,7 +561,7 @@ def has_kind(value: Json) -> bool:
 
 
 def _reified(one: dict[str, Json]) -> bool:
-    return has_kind(one) or ("datasetId" in one and any(member in one for member in _CONCISE))
+    return has_kind(one) or any(member in one for member in _CONCISE)
 
 
 def _is_geometry(value: Json) -> bool:
@@ -482,18 +597,7 @@ def _dataset(value: Json, name: str) -> str:
     return str(value)
 
 
-def _scope(value: Json) -> Json:
-    """A scope (clause 4.18): `/a/b` or a list of those."""
-    listed = value if isinstance(value, list) else [value]
-    if value == NULL:
-        return NULL
-    if not all(isinstance(one, str) and one and len(one) < 1024 for one in listed) or not listed:
-        raise BadRequestDataError("scope is a path like /Gimhae/Traffic or a list of those", where="scope")
-    said = [one if one.startswith("/") else "/" + one for one in listed]
-    return said if isinstance(value, list) else said[0]
-
-
-def _bounded(value: Json, left: int, name: str) -> None:
+def _bounded(value: Json, left: int, name: str, *, nulls: bool = True) -> None:
     if left < 0:
         raise BadRequestDataError(f"{name} nests too deep", where=name)
     if isinstance(value, dict):
@@ -502,19 +606,24 @@ def _bounded(value: Json, left: int, name: str) -> None:
         return
     for one in value:
         if type(one) is dict or type(one) is list:
-            _bounded(one, left - 1, name)
+            _bounded(one, left - 1, name, nulls=nulls)
+        elif one == NULL and not nulls:
+            raise BadRequestDataError(f"The value of {name} holds an NGSI-LD Null", where=name)
 
 
-def check_geometry(value: Json, name: str) -> Json:
+def check_geometry(value: Json, name: str, *, collected: bool = False) -> Json:
     """A GeoJSON geometry (RFC 7946) with believable WGS84 positions; raises `BadRequestDataError`."""
     if not isinstance(value, dict):
         raise BadRequestDataError(f"{name} is not a GeoJSON geometry", where=name)
     kind = value.get("type")
     if kind == "GeometryCollection":
         members = value.get("geometries")
-        if not isinstance(members, list) or not members:
-            raise BadRequestDataError(f"{name} is an empty GeometryCollection", where=name)
-        return {"type": kind, "geometries": [check_geometry(one, name) for one in members]}
+        if not isinstance(members, list) or not members or collected:
+            wrong = "has a GeometryCollection within another" if collected else "is an empty GeometryCollection"
+            raise BadRequestDataError(f"{name} {wrong}", where=name, hint="RFC 7946, 3.1.8")
+        for one in members:
+            check_geometry(one, name, collected=True)
+        return value
     if not isinstance(kind, str) or kind not in _POSITIONS:
         raise BadRequestDataError(f"{name} has the geometry type {str(kind)[:40]!r}", where=name, hint="RFC 7946, 3.1")
     coordinates = value.get("coordinates")

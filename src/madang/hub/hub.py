@@ -20,6 +20,7 @@ from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.contexts.source import ContextSource
 from madang.hub.entity import Entity, Json, has_kind, read_entity
 from madang.hub.errors import BadRequestDataError, NgsiLdError
+from madang.hub.expiry import Expiry
 from madang.hub.feed import FeedChange
 from madang.hub.query import Query
 from madang.hub.sqlite.store import SqliteStore
@@ -63,6 +64,7 @@ class Hub:
         self.config = config
         self.contexts = ContextSource(config)
         self.store = store
+        self.expiry = Expiry(store, clock)
         self._clock = clock
         self._housekeeping: asyncio.Task[None] | None = None
 
@@ -71,6 +73,7 @@ class Hub:
         """Opens the store named in the configuration, upgrading an older one; raises `StoreRefusedError`."""
         config = config or HubConfig()
         hub = cls(config, clock, await SqliteStore.open(Path(config.store), config, clock))
+        await hub.expiry.start()
         hub._housekeeping = asyncio.get_running_loop().create_task(hub._keep_house())
         return hub
 
@@ -78,6 +81,7 @@ class Hub:
         """Finishes waiting writes and closes the store."""
         if self._housekeeping is not None:
             self._housekeeping.cancel()
+        await self.expiry.close()
         await self.store.close()
 
     async def _keep_house(self) -> None:
@@ -112,6 +116,7 @@ class Hub:
         read, errors = await self._read(entities)
         mutations = [change.upsert(entity, source_version=held.get(entity.id)) for entity in read]
         result = await self.write(tenant, mutations, source)
+        self.expiry.note_all(read)
         return BatchResult(result.created, result.updated, (*errors, *result.errors))
 
     async def ingest(self, tenant: str, fragments: Iterable[Mapping[str, Json]], *, source: str) -> BatchResult:
@@ -137,6 +142,7 @@ class Hub:
             return result
 
         result = await self.store.write(work)
+        self.expiry.note_all(read)
         return BatchResult(result.created, result.updated, (*misfits, *result.errors))
 
     async def _read(self, entities: Iterable[Mapping[str, Json]]) -> tuple[list[Entity], list[_Placed]]:
@@ -150,6 +156,7 @@ class Hub:
                 simplified = not any(_is_reified(value) for value in raw.values())
                 entity = read_entity(raw, names, simplified=simplified, max_depth=self.config.max_depth)
                 change.encode(entity.attributes, entity.id)
+                self.expiry.check(entity)
                 read.append(entity)
             except NgsiLdError as error:
                 errors.append(_Placed(_said_id(raw), error, place))
@@ -165,10 +172,12 @@ class Hub:
 
     async def retrieve(self, tenant: str, entity_id: str) -> Stored | None:
         """One entity; `.document()` is its normalized form with core names."""
+        await self.expiry.ensure()
         return await self.store.retrieve(tenant.lower(), entity_id)
 
     async def query(self, tenant: str, query: Query, *, types: Collection[str] | None = None) -> Page:
         """A page of entities (`query.parse_query` makes a `Query` of parameters)."""
+        await self.expiry.ensure()
         return await self.store.query(tenant.lower(), query, types=types)
 
     # The feed.

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from madang.hub.access import Access, Gate, is_loopback
 from madang.hub.errors import NgsiLdError, ResourceNotFoundError
-from madang.hub.http import batches, entities
+from madang.hub.http import batches, entities, openapi, provision, purge
 from madang.hub.http.door import Door
 from madang.hub.http.operation import Operation, Router
 from madang.hub.http.wire import Header, Receive, Request, Response, Scope, Send, problem, split_path
@@ -23,7 +23,13 @@ log = logging.getLogger("madang.hub")
 
 PREFIX = b"/ngsi-ld/v1/"
 DOOR = b"/ingest/v1/batch"
-OPERATIONS: tuple[Operation, ...] = (*entities.OPERATIONS, *batches.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *entities.OPERATIONS,
+    *provision.OPERATIONS,
+    *purge.OPERATIONS,
+    *batches.OPERATIONS,
+    *openapi.OPERATIONS,
+)
 ROUTER = Router(OPERATIONS)
 Authenticate = Callable[[Iterable[Header]], Awaitable[Actor | None]]
 
@@ -81,6 +87,8 @@ class HubApp:
             raise ResourceNotFoundError("There is no such resource", where=scope["path"][:200])
         request = Request(scope, receive, segments or [])
         access = await self._access(scope, request)
+        if self.hub.expiry.due():
+            await self.hub.expiry.ensure()
         if segments is None:
             response = await self._door.post(request, access)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -13,23 +13,12 @@ import orjson
 from madang.hub import changes as change
 from madang.hub.access import Access
 from madang.hub.changes import Mutation
-from madang.hub.contexts.context import Context, Json
+from madang.hub.contexts.context import CORE_CONTEXT, Context, Json
 from madang.hub.entity import Entity, read_entity, read_fragment
 from madang.hub.errors import BadRequestDataError, NgsiLdError, TooComplexQueryError
-from madang.hub.http.bodies import read_body, said_id
-from madang.hub.http.entities import find_page
+from madang.hub.http.bodies import Writing, read_writing, said_id
 from madang.hub.http.operation import Operation
-from madang.hub.http.pages import page_response
-from madang.hub.http.parameters import (
-    QUERY_PARAMETERS,
-    UPSERT_OPTIONS,
-    WRITE_OPTIONS,
-    options_of,
-    query_document,
-    read_query,
-    simplified,
-)
-from madang.hub.http.wire import JSON, JSON_LD, Request, Response, accepted, decode, media_type, request_context
+from madang.hub.http.wire import JSON, JSON_LD, Request, Response, decode, media_type, request_context
 from madang.hub.hub import BatchResult, ItemRefusal
 from madang.hub.names import is_uri
 from madang.identity.rights import Right
@@ -40,68 +29,124 @@ if TYPE_CHECKING:
 _SLICE_S = 0.004
 
 
+_CREATE = frozenset({"options", "format", "local"})
+_WRITE = _CREATE | {"type"}
+_MERGE = _WRITE | {"observedAt", "lang"}
+_DELETE = frozenset({"local", "options"})
+
+
 async def batch_create(app: HubApp, request: Request, access: Access) -> Response:
     """Batch Entity Creation (clause 5.6.7)."""
-    return await _batch(app, request, access, change.create)
+    how = read_writing(request, CORE_CONTEXT, _CREATE)
+    return await _batch(app, request, access, how, lambda entity, _names: change.create(entity), Right.HUB_CREATE)
 
 
 async def batch_upsert(app: HubApp, request: Request, access: Access) -> Response:
     """Batch Entity Creation or Update (clause 5.6.8); options=update appends, else whole entities are replaced."""
-    options = options_of(request.parameters, UPSERT_OPTIONS)
-    make = change.upsert if "update" in options else partial(change.replace, if_missing_create=True)
-    return await _batch(app, request, access, make)
+    how = read_writing(request, CORE_CONTEXT, _CREATE, frozenset({"replace", "update"}))
+    if {"replace", "update"} <= how.options:
+        raise BadRequestDataError("options asks to replace and to update at once", where="options")
+
+    def make(entity: Entity, _names: Context) -> Mutation:
+        return change.upsert(entity) if "update" in how.options else change.replace(entity, if_missing_create=True)
+
+    return await _batch(app, request, access, how, make, None)
 
 
 async def batch_update(app: HubApp, request: Request, access: Access) -> Response:
     """Batch Entity Update (clause 5.6.9)."""
-    overwrite = "noOverwrite" not in options_of(request.parameters, WRITE_OPTIONS)
+    how = read_writing(request, CORE_CONTEXT, _CREATE, frozenset({"noOverwrite"}))
 
-    def make(entity: Entity) -> Mutation:
-        return change.append(entity.id, entity, overwrite=overwrite)
+    def make(entity: Entity, _names: Context) -> Mutation:
+        return change.append(entity.id, entity, overwrite="noOverwrite" not in how.options)
 
-    return await _batch(app, request, access, make, whole=False)
+    return await _batch(app, request, access, how, make, reading=_Reading(whole=False))
 
 
 async def batch_merge(app: HubApp, request: Request, access: Access) -> Response:
     """Batch Entity Merge (clause 5.6.20)."""
-    return await _batch(app, request, access, lambda entity: change.merge(entity.id, entity), whole=False)
+    how = read_writing(request, CORE_CONTEXT, _MERGE)
+
+    def make(entity: Entity, names: Context) -> Mutation:
+        merging = change.Merging(how.simplified, how.observed_at, how.lang, names.canonical)
+        return change.merge(entity.id, entity, merging)
+
+    return await _batch(app, request, access, how, make, reading=_Reading(whole=False, merging=True))
 
 
 async def batch_delete(app: HubApp, request: Request, access: Access) -> Response:
     """Batch Entity Delete (clause 5.6.10)."""
+    read_writing(request, CORE_CONTEXT, _DELETE)
     raws, _ = await _items(app, request)
     refused: list[ItemRefusal] = []
     mutations: list[Mutation] = []
     for raw in raws:
         if is_uri(raw):
-            mutations.append(access.guarded(change.delete(raw)))
+            mutations.append(access.guarded(change.delete(raw), Right.HUB_DELETE))
         else:
             refused.append(ItemRefusal(str(raw)[:200], BadRequestDataError("This is not a URI", where="id")))
-    return _batch_response(await _write_many(app, access, mutations), refused)
+    return batch_response(await _write_many(app, access, mutations), refused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How the items of a batch are read: whole entities or fragments, and those with nulls or without."""
+
+    whole: bool = True
+    merging: bool = False
 
 
 async def _batch(
-    app: HubApp, request: Request, access: Access, make: Callable[[Entity], Mutation], *, whole: bool = True
+    app: HubApp,
+    request: Request,
+    access: Access,
+    how: Writing,
+    make: Callable[[Entity, Context], Mutation],
+    right: Right | None = Right.HUB_UPDATE,
+    reading: _Reading = _Reading(),
 ) -> Response:
-    plain = simplified(request)
+    """Reads, judges and writes item by item. Without a `right` an item may create or update: the writer judges it."""
     raws, shared = await _items(app, request)
     refused: list[ItemRefusal] = []
     mutations: list[Mutation] = []
+    entities: list[Entity] = []
     slice_ends = time.monotonic() + _SLICE_S
     for raw in raws:
         try:
             names = await _item_context(app, raw, shared)
-            read = read_entity if whole else _read_identified
-            entity = read(raw, names, simplified=plain, max_depth=app.config.max_depth)
-            if (refusal := access.refusal(Right.HUB_WRITE, entity.types)) is not None:
+            entity = _read_item(app, raw, names, how, reading)
+            if right is not None and (refusal := access.refusal(right, entity.types)) is not None:
                 raise refusal
-            mutations.append(access.guarded(make(entity)))
+            creates = entity.types if right is None else None
+            mutations.append(access.guarded(make(entity, names), right or Right.HUB_UPDATE, creates=creates))
+            entities.append(entity)
         except NgsiLdError as error:
             refused.append(ItemRefusal(said_id(raw), error))
         if time.monotonic() > slice_ends:
             await asyncio.sleep(0)
             slice_ends = time.monotonic() + _SLICE_S
-    return _batch_response(await _write_many(app, access, mutations), refused)
+    result = await _write_many(app, access, mutations)
+    app.hub.expiry.note_all(entities)
+    return batch_response(result, refused)
+
+
+def _read_item(app: HubApp, raw: Json, names: Context, how: Writing, reading: _Reading) -> Entity:
+    depth = app.config.max_depth
+    if reading.whole:
+        entity = read_entity(raw, names, simplified=how.simplified, max_depth=depth)
+    else:
+        entity = read_fragment(
+            raw,
+            names,
+            simplified=how.simplified,
+            max_depth=depth,
+            nulls=reading.merging,
+            values_needed=not reading.merging,
+        )
+        if not entity.id:
+            raise BadRequestDataError("An item needs its entity's id", where="id")
+    app.hub.expiry.check(entity)
+    return entity
 
 
 async def _item_context(app: HubApp, raw: Json, shared: Context | None) -> Context:
@@ -129,24 +174,7 @@ async def _write_many(app: HubApp, access: Access, mutations: list[Mutation]) ->
     return await app.hub.write(access.tenant, mutations, access.source)
 
 
-async def batch_query(app: HubApp, request: Request, access: Access) -> Response:
-    """Query Entities by POST (clauses 5.7.2, 6.23.3.1)."""
-    media = accepted(request.headers.get(b"accept", b"*/*"))
-    raw, names = await read_body(app, request)
-    parameters = query_document(raw) | request.parameters
-    query, view = read_query(parameters, names, app.config.default_limit, app.config.max_limit)
-    page = await find_page(app, query, view, names, access)
-    return page_response(page, query, view, names, media)
-
-
-def _read_identified(raw: Json, names: Context, *, simplified: bool, max_depth: int) -> Entity:
-    fragment = read_fragment(raw, names, simplified=simplified, max_depth=max_depth)
-    if not fragment.id:
-        raise BadRequestDataError("An item needs its entity's id", where="id")
-    return fragment
-
-
-def _batch_response(result: BatchResult, refused: list[ItemRefusal]) -> Response:
+def batch_response(result: BatchResult, refused: list[ItemRefusal]) -> Response:
     """Clauses 6.14.3.1 ff.: 201 with the created ids, 204, or 207 with a BatchOperationResult (clause 5.2.16)."""
     errors = [*refused, *result.errors]
     if errors:
@@ -160,7 +188,6 @@ def _batch_response(result: BatchResult, refused: list[ItemRefusal]) -> Response
     return Response(204, [])
 
 
-_TAKEN = frozenset({"options", "format", "local"})
 _MANY = {201: "EntityIds", 204: "", 207: "BatchOperationResult"}
 _SOME = {204: "", 207: "BatchOperationResult"}
 _AT = "/entityOperations/"
@@ -172,7 +199,7 @@ OPERATIONS = (
         ("5.6.7", "6.14.3.1"),
         "Create entities",
         batch_create,
-        _TAKEN,
+        _CREATE,
         "EntityList",
         _MANY,
     ),
@@ -183,7 +210,7 @@ OPERATIONS = (
         ("5.6.8", "6.15.3.1"),
         "Create or update entities",
         batch_upsert,
-        _TAKEN,
+        _CREATE,
         "EntityList",
         _MANY,
     ),
@@ -194,7 +221,7 @@ OPERATIONS = (
         ("5.6.9", "6.16.3.1"),
         "Update entities",
         batch_update,
-        _TAKEN,
+        _CREATE,
         "EntityFragmentList",
         _SOME,
     ),
@@ -205,7 +232,7 @@ OPERATIONS = (
         ("5.6.10", "6.17.3.1"),
         "Delete entities",
         batch_delete,
-        _TAKEN,
+        _DELETE,
         "EntityIds",
         _SOME,
     ),
@@ -216,20 +243,9 @@ OPERATIONS = (
         ("5.6.20", "6.31.3.1"),
         "Merge entities",
         batch_merge,
-        _TAKEN,
+        _MERGE,
         "EntityFragmentList",
         _SOME,
-    ),
-    Operation(
-        "POST",
-        _AT + "query",
-        "queryBatch",
-        ("5.7.2", "6.23.3.1"),
-        "Query entities by POST",
-        batch_query,
-        QUERY_PARAMETERS,
-        "Query",
-        {200: "EntityList"},
     ),
 )
 """What this module answers."""

@@ -32,6 +32,7 @@ Header = tuple[bytes, bytes]
 
 JSON = b"application/json"
 JSON_LD = b"application/ld+json"
+GEO_JSON = b"application/geo+json"
 MERGE_PATCH = b"application/merge-patch+json"
 PROBLEM = b"application/problem+json"
 LINK_REL = "http://www.w3.org/ns/json-ld#context"
@@ -76,12 +77,13 @@ def problem(error: MadangError) -> Response:
 class Request:
     """One request: its parts are read when asked for."""
 
-    __slots__ = ("_parameters", "_receive", "headers", "method", "query_string", "segments")
+    __slots__ = ("_parameters", "_receive", "headers", "method", "query_string", "scheme", "segments")
 
     def __init__(self, scope: Scope, receive: Receive, segments: list[str]) -> None:
         self.method: str = scope["method"]
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.query_string: bytes = scope["query_string"]
+        self.scheme: str = scope.get("scheme", "http")
         self.segments = segments
         self._receive = receive
         self._parameters: dict[str, str] | None = None
@@ -144,22 +146,31 @@ def split_path(raw_path: bytes, prefix: bytes) -> list[str] | None:
 
 
 @lru_cache(maxsize=256)
-def accepted(accept: bytes) -> bytes:
-    """The media type to answer in (clause 6.3.4): JSON, JSON-LD; raises `NotAcceptableError`."""
-    best, best_q = b"", 0.0
-    for position, part in enumerate(accept.lower().split(b",")):
+def accepted(accept: bytes, offered: tuple[bytes, ...] = (JSON, JSON_LD)) -> bytes:
+    """The media type to answer in (clause 6.3.4): the dearest, of equals the first; raises `NotAcceptableError`.
+
+    The most specific range that covers a type says how dear it is (RFC 9110 §12.5.1).
+    """
+    ranges: dict[bytes, float] = {}
+    for part in accept.lower().split(b","):
         media, *parameters = (piece.strip() for piece in part.split(b";"))
-        quality = _quality(parameters) - position * 1e-6
-        for offered in (JSON, JSON_LD):
-            if media in (offered, b"*/*", b"application/*") and quality > best_q:
-                best, best_q = offered, quality
+        ranges.setdefault(media, _quality(parameters))
+    best, best_q = b"", 0.0
+    for one in offered:
+        said = next((ranges[media] for media in (one, b"application/*", b"*/*") if media in ranges), 0.0)
+        if said > best_q:
+            best, best_q = one, said
     if not best:
         raise NotAcceptableError(
             f"None of {accept[:100].decode('ascii', 'replace')!r} can be given",
             where="Accept",
-            hint="application/json or application/ld+json",
+            hint=", ".join(one.decode() for one in offered),
         )
     return best
+
+
+ENTITY_MEDIA = (JSON, JSON_LD, GEO_JSON)
+"""What entities can be shown in."""
 
 
 def _quality(parameters: list[bytes]) -> float:
@@ -219,6 +230,8 @@ async def body_context(request: Request, media: bytes, body: Json, contexts: Con
     """The @context of a request with a body (clause 6.3.5): in it for JSON-LD, in the Link header otherwise."""
     inside = isinstance(body, dict) and "@context" in body
     if media != JSON_LD:
+        if inside and media == MERGE_PATCH:
+            return await contexts.get(body["@context"])
         if inside:
             raise BadRequestDataError(
                 "An @context in the body needs Content-Type: application/ld+json", where="@context"
@@ -240,14 +253,21 @@ def _link_header(address: str) -> Header:
 _CORE_HEADERS: list[Header] = [(b"content-type", JSON), _link_header(CORE_URL)]
 
 
-def json_headers(media: bytes, names: Context) -> list[Header]:
-    """Content type and, for plain JSON, the Link to the @context (clause 6.3.5)."""
-    if media == JSON_LD:
-        return [(b"content-type", JSON_LD)]
+def json_headers(media: bytes, names: Context, address: str = "") -> list[Header]:
+    """Content type and, for plain JSON, the Link to the @context (clause 6.3.6).
+
+    `address` is where an @context is served that came without one of its own.
+    """
+    if media != JSON:
+        return [(b"content-type", media)]
     if names is CORE_CONTEXT:
         return [*_CORE_HEADERS]
-    address = names.source if isinstance(names.source, str) else CORE_URL
-    return [(b"content-type", JSON), _link_header(address)]
+    return [(b"content-type", JSON), context_link(names, address)]
+
+
+def context_link(names: Context, address: str = "") -> Header:
+    """The Link header that names the @context of an answer."""
+    return _link_header(names.source if isinstance(names.source, str) else address or CORE_URL)
 
 
 def context_member(names: Context) -> Json:
