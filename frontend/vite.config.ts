@@ -41,6 +41,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2022",
     chunkSizeWarningLimit: 1500,
+    rollupOptions: { input: { index: "index.html", hub: "hub.html" } },
   },
   server: {
     proxy: {

@@ -72,7 +72,8 @@ export function csrfToken(cookies: string): string {
   return found?.[1] === undefined ? "" : decodeURIComponent(found[1]);
 }
 
-async function call<T>(method: "GET" | "POST", path: string, body?: unknown, keepalive = false): Promise<T> {
+/** One call; raises `Refusal`. */
+export async function call<T>(method: "GET" | "POST", path: string, body?: unknown, keepalive = false): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method === "POST") {
     headers["Content-Type"] = "application/json";
@@ -106,7 +107,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function query(values: Record<string, string | number>): string {
+export function query(values: Record<string, string | number>): string {
   return new URLSearchParams(Object.entries(values).map(([key, value]) => [key, String(value)])).toString();
 }
 

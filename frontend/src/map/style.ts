@@ -71,6 +71,8 @@ export const SOURCES = [
   "incidents",
 ] as const;
 
+export const GROUND = ["boundaries", "parks", "water", "buildings", "roads", "labels"] as const;
+
 export type SourceName = (typeof SOURCES)[number];
 
 export const FONT = ["Pretendard, Noto Sans CJK KR, Noto Sans KR, Malgun Gothic, sans-serif"];
@@ -94,6 +96,13 @@ export function styleFor(theme: Theme): StyleSpecification {
     clusterProperties: { bad: ["max", ["get", "bad"]] },
   };
   return { version: 8, sources, layers: layersFor(theme) };
+}
+
+/** The ground alone, with its labels: for small maps that show one place. */
+export function groundStyle(theme: Theme): StyleSpecification {
+  const sources: StyleSpecification["sources"] = {};
+  for (const name of GROUND) sources[name] = { type: "geojson", data: EMPTY };
+  return { version: 8, sources, layers: [...ground(PAINTS[theme]), ...labels(PAINTS[theme])] };
 }
 
 export function layersFor(theme: Theme): LayerSpecification[] {
