@@ -51,7 +51,22 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Address of a JSON-LD context → a local file that answers for it."""
     context_timeout_s: float = 2.0
     context_keep_s: float = 86_400.0
+    public_url: str = ""
+    """Where clients reach this server (`https://host`): for the addresses of @contexts it serves to others."""
     outward_allow: tuple[str, ...] = ()
     """Hosts or networks (`host`, `10.1.0.0/16`) that may be called although their addresses are private."""
+    notify_timeout_s: float = 5.0
+    """How long an endpoint may take for one notification, unless its subscription says otherwise."""
+    notify_timeout_max_s: float = 60.0
+    """The longest that a subscription may ask for."""
+    notify_attempts: int = 10
+    """A notification that failed so often is parked."""
+    notify_backoff_s: float = 1.0
+    """Waiting time after the first failure; it doubles with each."""
+    notify_backoff_max_s: float = 300.0
+    notify_queue_max: int = 10_000
+    """Notifications kept waiting for one subscription, and as many parked; what overflows is dropped and counted."""
+    max_subscriptions: int = 50_000
+    """Subscriptions of one tenant."""
     readings: dict[str, ReadingMap] = {}
     """Named mappings for simple readings at `/ingest/v1/batch?map=NAME`."""

@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import orjson
 
 from madang.hub.contexts.context import CORE_CONTEXT, Context, Json
-from madang.hub.errors import BadRequestDataError, InvalidRequestError, OperationNotSupportedError
-from madang.hub.http.wire import Request, read_parameters
-from madang.hub.query import Query, attribute_list, boolean, parse_query
+from madang.hub.errors import (
+    BadRequestDataError,
+    InvalidRequestError,
+    OperationNotSupportedError,
+    TooComplexQueryError,
+)
+from madang.hub.http.wire import GEO_JSON, Request, read_parameters
+from madang.hub.language import wishes
+from madang.hub.names import is_uri
+from madang.hub.query import (
+    MAX_HOPS,
+    Condition,
+    Query,
+    Selector,
+    attribute_list,
+    boolean,
+    linked_depth,
+    parse_q,
+    parse_query,
+)
 from madang.hub.render import Form, View
 from madang.hub.scope import check_scope_query
 
-VIEW_PARAMETERS = frozenset({"attrs", "pick", "omit", "lang", "options", "format"})
-QUERY_PARAMETERS = VIEW_PARAMETERS | {
-    "type",
-    "id",
-    "idPattern",
-    "q",
-    "georel",
-    "geometry",
-    "coordinates",
-    "geoproperty",
-    "scopeQ",
-    "limit",
-    "offset",
-    "count",
-    "local",
-}
+JOIN_PARAMETERS = frozenset({"join", "joinLevel", "containedBy"})
+VIEW_PARAMETERS = frozenset({"attrs", "pick", "omit", "lang", "options", "format", "datasetId", "geometryProperty"})
+_MAPS = frozenset({"entityMap", "entityMapLifetime"})
+FILTER_PARAMETERS = frozenset(
+    {
+        "type",
+        "id",
+        "idPattern",
+        "q",
+        "expandValues",
+        "jsonKeys",
+        "georel",
+        "geometry",
+        "coordinates",
+        "geoproperty",
+        "scopeQ",
+        "csf",
+    }
+)
+PAGE_PARAMETERS = frozenset({"limit", "offset", "count"})
+ORDER_PARAMETERS = frozenset({"orderBy", "collation", "orderFrom", "orderGeometry"})
+QUERY_PARAMETERS = (
+    VIEW_PARAMETERS
+    | FILTER_PARAMETERS
+    | PAGE_PARAMETERS
+    | ORDER_PARAMETERS
+    | JOIN_PARAMETERS
+    | _MAPS
+    | {"local", "splitEntities"}
+)
 _READ_OPTIONS = frozenset({"normalized", "concise", "keyValues", "simplified", "sysAttrs"})
 PLAIN = View()
-RETRIEVE_PARAMETERS = VIEW_PARAMETERS | {"type", "local"}
+RETRIEVE_PARAMETERS = VIEW_PARAMETERS | JOIN_PARAMETERS | _MAPS | {"type", "local"}
 WRITE_PARAMETERS = frozenset({"options", "format", "type", "local"})
 DELETE_PARAMETERS = frozenset({"type", "local", "datasetId", "deleteAll"})
 WRITE_OPTIONS = frozenset({"noOverwrite", "keyValues", "concise", "normalized", "simplified"})
@@ -56,8 +89,11 @@ def check_parameters(parameters: Mapping[str, str], known: frozenset[str]) -> No
             raise InvalidRequestError(
                 f"There is no parameter {name[:60]!r} here", where=name[:60], hint=f"Known: {', '.join(sorted(known))}"
             )
-    if "local" in parameters:
-        boolean(parameters["local"], "local")
+    for name in ("local", "splitEntities"):
+        if name in parameters:
+            boolean(parameters[name], name)
+    if "entityMap" in parameters and boolean(parameters["entityMap"], "entityMap"):
+        raise OperationNotSupportedError("Entity maps are not kept here", where="entityMap")
 
 
 def options_of(parameters: Mapping[str, str], known: frozenset[str]) -> frozenset[str]:
@@ -83,32 +119,177 @@ def view_of(request: Request, names: Context, known: frozenset[str]) -> View:
 
 
 def read_view(parameters: Mapping[str, str], names: Context) -> View:
-    """The representation asked for (clauses 6.3.7, 6.3.8, 4.21)."""
+    """The representation asked for (clauses 6.3.7, 6.3.11, 4.15, 4.21, 4.5.5)."""
     options = options_of(parameters, _READ_OPTIONS)
-    said = parameters.get("format", "")
-    if said and said not in _FORMS:
-        raise BadRequestDataError(f"format={said[:40]} is not known", where="format", hint=", ".join(_FORMS))
-    forms = {_FORMS[one] for one in (*options, said) if one in _FORMS}
+    pick = read_projection(parameters.get("pick", ""), names, "pick")
+    omit = read_projection(parameters.get("omit", ""), names, "omit")
+    only = frozenset(attribute_list(parameters.get("attrs", ""), names, "attrs"))
+    if only & _NO_ATTRIBUTES:
+        raise BadRequestDataError("attrs names attributes, not id, type or scope", where="attrs", hint="Use pick")
+    lang = parameters.get("lang", "")[:200]
+    if lang:
+        wishes(lang)
+    geometry = parameters.get("geometryProperty", "")
+    view = View(
+        form=_form(parameters.get("format", ""), options),
+        system="sysAttrs" in options,
+        only=only,
+        lang=lang,
+        datasets=_datasets(parameters.get("datasetId", "")),
+        geometry=names.canonical(geometry) if geometry else "location",
+    )
+    return _projected(view, pick, omit) if pick or omit else view
+
+
+_NO_ATTRIBUTES = frozenset({"id", "type", "scope"})
+
+
+def _form(said: str, options: frozenset[str]) -> Form:
+    """`format` goes before `options` (table 6.3.7-1)."""
+    if said:
+        if said not in _FORMS:
+            raise BadRequestDataError(f"format={said[:40]} is not known", where="format", hint=", ".join(_FORMS))
+        return _FORMS[said]
+    forms = {_FORMS[one] for one in options if one in _FORMS}
     if len(forms) > 1:
         raise BadRequestDataError("Two representations are asked for at once", where="options")
-    return View(
-        form=forms.pop() if forms else Form.NORMALIZED,
-        system="sysAttrs" in options,
-        only=frozenset(attribute_list(parameters.get("attrs", ""), names, "attrs")),
-        pick=frozenset(attribute_list(parameters.get("pick", ""), names, "pick")),
-        omit=frozenset(attribute_list(parameters.get("omit", ""), names, "omit")),
-        lang=parameters.get("lang", "")[:100],
-    )
+    return forms.pop() if forms else Form.NORMALIZED
 
 
-def read_query(parameters: Mapping[str, str], names: Context, default_limit: int, max_limit: int) -> tuple[Query, View]:
-    check_parameters(parameters, QUERY_PARAMETERS)
+def _datasets(text: str) -> frozenset[str]:
+    found = [one for one in text.split(",") if one]
+    for one in found:
+        if one != "@none" and not is_uri(one):
+            raise BadRequestDataError(f"datasetId names {one[:80]!r}, which is not a URI", where="datasetId")
+    return frozenset("" if one == "@none" else one for one in found)
+
+
+Projection = dict[str, "Projection | None"]
+"""Members of an entity; those of linked entities below the relationship that leads to them (clause 4.21)."""
+
+
+def read_projection(text: str, names: Context, where: str) -> Projection:
+    """`a,b{c,d{e}}` → canonical names; raises `BadRequestDataError`."""
+    tokens = re.findall(r"[{},|]|[^{},|]+", text)
+    found, rest = _projection(tokens, names, where, 0)
+    if rest:
+        raise BadRequestDataError(f"{where} has a brace too many", where=where, hint="e.g. name,locatedIn{name}")
+    return found
+
+
+def _projection(tokens: list[str], names: Context, where: str, depth: int) -> tuple[Projection, list[str]]:
+    found: Projection = {}
+    while tokens:
+        name, *tokens = tokens
+        if name in _MARKS or depth > MAX_HOPS:
+            raise BadRequestDataError(f"{where} has an empty name or nests too deep", where=where)
+        inner: Projection | None = None
+        if tokens[:1] == ["{"]:
+            inner, tokens = _projection(tokens[1:], names, where, depth + 1)
+            if tokens[:1] != ["}"] or not inner:
+                raise BadRequestDataError(f"{where} has a brace that is not closed", where=where)
+            tokens = tokens[1:]
+        found[names.canonical(name)] = inner
+        if not tokens or tokens[0] == "}":
+            return found, tokens
+        if tokens[0] not in (",", "|") or len(tokens) == 1:
+            raise BadRequestDataError(f"{where} is not a list of names", where=where, hint="Clause 4.21")
+        tokens = tokens[1:]
+    return found, tokens
+
+
+_MARKS = frozenset("{},|")
+
+
+def _projected(view: View, pick: Projection, omit: Projection) -> View:
+    """What stands plainly holds for linked entities too, unless a brace says what is picked of those (5.7.1.5)."""
+    plain = {name for name, inner in omit.items() if inner is None}
+    linked = []
+    for name in {**pick, **omit}:
+        picked, omitted = pick.get(name), omit.get(name)
+        if picked is not None or omitted is not None:
+            beyond: Projection = dict.fromkeys(plain) | (omitted or {})
+            linked.append((name, _projected(replace(view, only=frozenset()), picked or pick, beyond)))
+    return replace(view, pick=frozenset(pick), omit=frozenset(plain), linked=tuple(linked))
+
+
+def projection_depth(text: str) -> int:
+    """How many relationships a projection follows one after another."""
+    depth = deepest = 0
+    for one in text:
+        depth += (one == "{") - (one == "}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Linked entity retrieval (clause 4.5.23): inline or flattened, how far, and what the client has already."""
+
+    inline: bool
+    levels: int = 1
+    contained: frozenset[str] = frozenset()
+
+
+MAX_JOIN_LEVEL = 10
+
+
+def read_join(parameters: Mapping[str, str], condition: Condition | None = None) -> Join | None:
+    """`join`, `joinLevel` and `containedBy`; raises where projection or query reach further than they allow."""
+    said = parameters.get("join", "@none")
+    if said not in ("inline", "flat", "@none"):
+        raise BadRequestDataError(f"join is {said[:40]!r}", where="join", hint="inline, flat or @none")
+    level = parameters.get("joinLevel", "1")
+    if not level.isascii() or not level.isdigit() or int(level[:9]) < 1:
+        raise BadRequestDataError(f"joinLevel is {level[:40]!r}, not a positive whole number", where="joinLevel")
+    if int(level[:9]) > MAX_JOIN_LEVEL:
+        raise TooComplexQueryError(f"joinLevel is at most {MAX_JOIN_LEVEL}", where="joinLevel")
+    contained = [one for one in parameters.get("containedBy", "").split(",") if one]
+    if not all(map(is_uri, contained)):
+        raise BadRequestDataError("containedBy is a list of URIs", where="containedBy")
+    join = None if said == "@none" else Join(said == "inline", int(level), frozenset(contained))
+    reach = join.levels if join is not None else 0
+    for name, depth in (
+        ("q", linked_depth(condition)),
+        ("pick", projection_depth(parameters.get("pick", ""))),
+        ("omit", projection_depth(parameters.get("omit", ""))),
+    ):
+        if depth > reach:
+            raise BadRequestDataError(
+                f"{name} follows {depth} relationships, joinLevel allows {reach}",
+                where=name,
+                hint="Give join, joinLevel",
+            )
+    return join
+
+
+def check_media(parameters: Mapping[str, str], media: bytes) -> None:
+    """Raises where a parameter only means something in GeoJSON and that is not asked for (clause 5.7.1.4)."""
+    if parameters.get("geometryProperty") and media != GEO_JSON:
+        raise BadRequestDataError(
+            "geometryProperty needs GeoJSON", where="geometryProperty", hint="Accept: application/geo+json"
+        )
+
+
+def read_query(
+    parameters: Mapping[str, str],
+    names: Context,
+    default_limit: int,
+    max_limit: int,
+    known: frozenset[str] = QUERY_PARAMETERS,
+) -> tuple[Query, View]:
+    """A query and how its entities are shown; raises `BadRequestDataError`, also where nothing is selected."""
+    check_parameters(parameters, known)
     if not any(parameters.get(name) for name in _SELECTING) and parameters.get("local") != "true":
         raise BadRequestDataError(
             "The query selects nothing", where="query", hint="Give at least one of type, id, attrs, q, georel"
         )
+    if parameters.get("type") == "*" and parameters.get("local") == "false":
+        raise BadRequestDataError("type=* is only for this broker's own entities", where="local")
     if parameters.get("scopeQ"):
         check_scope_query(parameters["scopeQ"])
+    if parameters.get("csf"):
+        parse_q(parameters["csf"], names)
     query = parse_query(parameters, names, default_limit=default_limit, max_limit=max_limit)
     return query, read_view(parameters, names)
 
@@ -117,48 +298,127 @@ _SELECTING = ("type", "id", "idPattern", "attrs", "q", "georel", "scopeQ")
 
 
 @lru_cache(maxsize=512)
-def core_query(query_string: bytes, default_limit: int, max_limit: int) -> tuple[Query, View]:
-    return read_query(read_parameters(query_string), CORE_CONTEXT, default_limit, max_limit)
+def core_query(query_string: bytes, default_limit: int, max_limit: int) -> tuple[Query, View, Join | None]:
+    """A query string in core names; kept, for clients ask the same again.
+
+    Or the same with another value: what stands around a plain `q` is kept too (reading all costs 45 µs, q alone 6).
+    """
+    found = _PLAIN_Q.search(query_string)
+    if found is None or b"expandValues" in query_string or b"jsonKeys" in query_string:
+        return _core_query(query_string, default_limit, max_limit)
+    around = query_string[: found.start(1)] + b"q" + query_string[found.end(1) :]
+    query, view, join = _core_query(around, default_limit, max_limit)
+    return query.asking(parse_q(found[1].decode(), CORE_CONTEXT)), view, join
 
 
-def query_document(raw: dict[str, Json]) -> dict[str, str]:
-    """A Query (clause 5.2.23) as the parameters that say the same."""
+_PLAIN_Q = re.compile(rb"(?:^|(?<=&))q=([A-Za-z0-9_.:;<>=!\"-]+)(?=&|\Z)")
+"""A `q` in which nothing is encoded and no relationship is followed."""
+
+
+@lru_cache(maxsize=512)
+def _core_query(query_string: bytes, default_limit: int, max_limit: int) -> tuple[Query, View, Join | None]:
+    parameters = read_parameters(query_string)
+    query, view = read_query(parameters, CORE_CONTEXT, default_limit, max_limit)
+    return query, view, read_join(parameters, query.q)
+
+
+_LISTS = ("attrs", "pick", "omit", "containedBy", "datasetId")
+_TEXTS = ("q", "scopeQ", "lang", "csf", "join", "expandValues", "jsonKeys", "entityMapLifetime")
+_FLAGS = ("entityMap", "splitEntities")
+_DOCUMENT = frozenset({"@context", "type", "entities", "geoQ", "joinLevel", "ordering", *_LISTS, *_TEXTS, *_FLAGS})
+
+
+def query_document(raw: dict[str, Json], names: Context) -> tuple[dict[str, str], tuple[Selector, ...]]:
+    """A Query (clause 5.2.23) as the parameters that say the same, and the entity selectors where they are several."""
     if raw.get("type") != "Query":
         raise BadRequestDataError('The body is a Query: its type is "Query"', where="type")
-    known = {"@context", "type", "entities", "attrs", "pick", "omit", "q", "geoQ", "scopeQ", "lang"}
-    if unknown := raw.keys() - known:
-        raise OperationNotSupportedError(f"{sorted(unknown)[0][:60]} is not supported in a Query", where="body")
-    said: dict[str, str] = {name: raw[name] for name in ("q", "scopeQ", "lang") if name in raw}
-    said |= {name: ",".join(_texts(raw[name], name)) for name in ("attrs", "pick", "omit") if name in raw}
-    said |= _selector(raw.get("entities"))
-    geo = raw.get("geoQ")
-    if isinstance(geo, dict):
-        said |= {name: geo[name] for name in ("georel", "geometry", "geoproperty") if name in geo}
-        coordinates = geo.get("coordinates")
-        said["coordinates"] = coordinates if isinstance(coordinates, str) else orjson.dumps(coordinates).decode()
-    if not all(isinstance(value, str) for value in said.values()):
-        raise BadRequestDataError("A member of the Query is not text", where="body")
+    if unknown := raw.keys() - _DOCUMENT:
+        name = min(unknown)[:60]
+        raise BadRequestDataError(f"{name} is no member of a Query of entities", where=name, hint="Clause 5.2.23")
+    said = {name: _text(raw[name], name) for name in _TEXTS if name in raw}
+    said |= {name: ",".join(_texts(raw[name], name)) for name in _LISTS if name in raw}
+    said |= {name: _flag(raw[name], name) for name in _FLAGS if name in raw}
+    if "joinLevel" in raw:
+        said["joinLevel"] = str(raw["joinLevel"])
+    said |= _geo_document(raw["geoQ"]) if "geoQ" in raw else {}
+    said |= _ordering_document(raw["ordering"]) if "ordering" in raw else {}
+    one, several = _selectors(raw["entities"], names) if "entities" in raw else ({}, ())
+    return said | one, several
+
+
+def _text(value: Json, where: str) -> str:
+    if isinstance(value, list) and where in ("expandValues", "jsonKeys"):
+        return ",".join(_texts(value, where))
+    if not isinstance(value, str):
+        raise BadRequestDataError(f"{where} is text", where=where)
+    return value
+
+
+def _flag(value: Json, where: str) -> str:
+    if not isinstance(value, bool):
+        raise BadRequestDataError(f"{where} is true or false", where=where)
+    return "true" if value else "false"
+
+
+def _geo_document(raw: Json) -> dict[str, str]:
+    """A GeoQuery (clause 5.2.13)."""
+    if not isinstance(raw, dict) or not raw.keys() <= {"geometry", "coordinates", "georel", "geoproperty"}:
+        raise BadRequestDataError("geoQ is a GeoQuery", where="geoQ", hint="geometry, coordinates, georel, geoproperty")
+    said = {name: _text(raw[name], f"geoQ.{name}") for name in ("georel", "geometry", "geoproperty") if name in raw}
+    return said | _coordinates(raw, "coordinates")
+
+
+def _coordinates(raw: dict[str, Json], name: str) -> dict[str, str]:
+    if "coordinates" not in raw:
+        return {}
+    value = raw["coordinates"]
+    return {name: value if isinstance(value, str) else orjson.dumps(value).decode()}
+
+
+def _ordering_document(raw: Json) -> dict[str, str]:
+    """An OrderingParams (clause 5.2.43)."""
+    if not isinstance(raw, dict) or "orderBy" not in raw:
+        raise BadRequestDataError("ordering needs orderBy", where="ordering", hint="Clause 5.2.43")
+    if not raw.keys() <= {"orderBy", "collation", "coordinates", "geometry"}:
+        raise BadRequestDataError("ordering has an unknown member", where="ordering", hint="Clause 5.2.43")
+    said = {"orderBy": ",".join(_texts(raw["orderBy"], "ordering.orderBy"))} | _coordinates(raw, "orderFrom")
+    for name, parameter in (("collation", "collation"), ("geometry", "orderGeometry")):
+        if name in raw:
+            said[parameter] = _text(raw[name], f"ordering.{name}")
     return said
 
 
 def _texts(value: Json, where: str) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) and one for one in value):
         raise BadRequestDataError(f"{where} is a list of texts", where=where)
     return value
 
 
-def _selector(entities: Json) -> dict[str, str]:
-    if entities is None:
-        return {}
+def _selectors(entities: Json, names: Context) -> tuple[dict[str, str], tuple[Selector, ...]]:
+    """EntitySelectors (clause 5.2.33): one as parameters; several of types alone as one type selection."""
     if not isinstance(entities, list) or not entities or not all(isinstance(one, dict) for one in entities):
         raise BadRequestDataError("entities is a list of entity selectors", where="entities")
-    if len(entities) > 1:
-        if any(one.keys() != {"type"} for one in entities):
-            raise OperationNotSupportedError("Several selectors may only name types", where="entities")
-        return {"type": ",".join(_texts([one["type"] for one in entities], "type"))}
-    one = entities[0]
-    return {
-        name: ",".join(_texts(one[name], name)) if isinstance(one[name], list) else one[name]
-        for name in ("type", "id", "idPattern")
-        if name in one
-    }
+    if len(entities) > _MOST_SELECTORS:
+        raise TooComplexQueryError(f"entities has more than {_MOST_SELECTORS} selectors", where="entities")
+    said = [_selector(one) for one in entities]
+    if len(said) == 1:
+        return said[0], ()
+    types = [one.get("type", "*") for one in said]
+    shared = {} if "*" in types else {"type": ",".join(f"({one})" for one in types)}
+    if all(one.keys() == {"type"} for one in said):
+        return shared or {"type": "*"}, ()
+    queries = [parse_query(one, names) for one in said]
+    return shared or {"type": "*"}, tuple(Selector(one.types, one.ids, one.id_pattern) for one in queries)
+
+
+_MOST_SELECTORS = 100
+
+
+def _selector(raw: dict[str, Json]) -> dict[str, str]:
+    if not raw or not raw.keys() <= {"id", "idPattern", "type"}:
+        raise BadRequestDataError("An entity selector has type, id and idPattern", where="entities")
+    said = {}
+    for name, value in raw.items():
+        parts = _texts(value, f"entities.{name}") if isinstance(value, list) else [_text(value, f"entities.{name}")]
+        said[name] = ",".join(parts)
+    return said
