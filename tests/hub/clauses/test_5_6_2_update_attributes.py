@@ -1,0 +1,103 @@
+"""Clause 5.6.2, Update Attributes; 6.6.3.2, PATCH /entities/{id}/attrs."""
+
+from __future__ import annotations
+
+from tests.hub.clauses.writing import (
+    ATTRS,
+    JSON_LD,
+    MERGE_PATCH,
+    NULL,
+    created,
+    dataset,
+    entity,
+    link,
+    prop,
+    refused,
+    shown,
+    with_client,
+)
+from tests.hub.client import Answer, Client, Json
+from tests.hub.conftest import OpenClient
+
+
+async def update(client: Client, sent: Json, query: str = "") -> Answer:
+    return await client.send("PATCH", ATTRS, sent, query=query, headers=MERGE_PATCH)
+
+
+def test_attributes_that_are_there_are_replaced_whole(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, speed=prop(1, unitCode="KMH", accuracy=prop(3)), other=prop(0))
+        answer = await update(client, {"speed": prop(2)})
+        assert (answer.status, answer.body) == (204, b"")
+        assert await shown(client) == entity(speed=prop(2), other=prop(0))
+
+    with_client(open_client, body)
+
+
+def test_attributes_that_are_not_there_are_told_in_a_207(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, speed=prop(1))
+        answer = await update(client, {"speed": prop(2), "fresh": prop(1)})
+        assert (answer.status, answer.header("content-type")) == (207, "application/json")
+        assert answer.json["updated"] == ["speed"]
+        [left] = answer.json["notUpdated"]
+        assert left["attributeName"] == "fresh"
+        assert left["reason"]
+        assert await shown(client) == entity(speed=prop(2))
+
+    with_client(open_client, body)
+
+
+def test_the_update_result_speaks_the_clients_names(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        context = {"@context": {"tempo": "https://vocab.example/speed"}}
+        await created(client, **{"https://vocab.example/speed": prop(1)})
+        sent = context | {"tempo": prop(2), "fresh": prop(1)}
+        answer = await client.send("PATCH", ATTRS, sent, headers=JSON_LD)
+        assert answer.status == 207
+        assert answer.json["updated"] == ["tempo"]
+
+    with_client(open_client, body)
+
+
+def test_only_the_instance_of_a_dataset_is_replaced(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        left = prop(1, datasetId=dataset("left"))
+        await created(client, speed=[left, prop(0)])
+        assert (await update(client, {"speed": prop(9, datasetId=dataset("left"))})).status == 204
+        assert (await shown(client))["speed"] == [prop(9, datasetId=dataset("left")), prop(0)]
+        answer = await update(client, {"speed": prop(9, datasetId=dataset("right"))})
+        assert (answer.status, answer.json["updated"]) == (207, [])
+
+    with_client(open_client, body)
+
+
+def test_a_null_deletes_and_a_kind_may_change(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, speed=prop(1), other=prop(0), third=prop(3))
+        sent = {"speed": NULL, "other": link("urn:ngsi-ld:Road:1"), "third": prop(NULL)}
+        assert (await update(client, sent)).status == 204
+        assert await shown(client) == entity(other=link("urn:ngsi-ld:Road:1"))
+
+    with_client(open_client, body)
+
+
+def test_types_are_added_and_a_scope_that_is_there_is_replaced(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, speed=prop(1), scope="/a")
+        assert (await update(client, {"type": "Camera", "scope": "/b"})).status == 204
+        assert await shown(client) == entity(speed=prop(1), scope="/b") | {"type": ["Sensor", "Camera"]}
+
+    with_client(open_client, body)
+
+
+def test_missing_entities_other_types_and_bad_data_are_refused(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        refused(await update(client, {"speed": prop(1)}), 404, "ResourceNotFound")
+        await created(client, speed=prop(1))
+        refused(await update(client, {"speed": prop(1)}, "type=Camera"), 404, "ResourceNotFound")
+        assert (await update(client, {"speed": prop(1)}, "type=Camera,Sensor")).status == 204
+        refused(await update(client, {"speed": {"type": "Property"}}), 400, "BadRequestData")
+        refused(await update(client, {"id": "urn:ngsi-ld:Other:1", "speed": prop(1)}), 400, "BadRequestData")
+
+    with_client(open_client, body)
