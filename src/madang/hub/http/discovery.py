@@ -329,7 +329,7 @@ OPERATIONS = (
         "Tell of one attribute",
         one_attribute,
         _ONE,
-        answers={200: "Attribute"},
+        answers={200: "AttributeInfo"},
     ),
 )
 """What this module answers."""
