@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from madang.hub.access import Access
 from madang.hub.errors import MethodRefusedError, ResourceNotFoundError
-from madang.hub.http.wire import Request, Response
+from madang.hub.http.wire import JSON, JSON_LD, MERGE_PATCH, Header, Request, Response
 
 if TYPE_CHECKING:
     from madang.hub.http.app import HubApp
@@ -62,8 +62,25 @@ class Router:
                 raise ValueError(f"{operation.method} {operation.path} is there twice")
             node.methods[operation.method] = operation
 
+    def options(self, segments: list[str]) -> list[Header]:
+        """What a resource takes (RFC 9110 §9.3.7, RFC 5789 §3.1); raises `ResourceNotFoundError`."""
+        methods = set(self._node(segments).methods)
+        allow = sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
+        headers = [(b"allow", ", ".join(allow).encode())]
+        if "PATCH" in methods:
+            headers.append((b"accept-patch", b", ".join((JSON, JSON_LD, MERGE_PATCH))))
+        return headers
+
     def find(self, method: str, segments: list[str]) -> Operation:
         """The operation; raises `ResourceNotFoundError` or `MethodRefusedError`."""
+        node = self._node(segments)
+        operation = node.methods.get(method)
+        if operation is None:
+            known = ", ".join(sorted(node.methods))
+            raise MethodRefusedError(f"{method} is not known here; {known} are", allow=known)
+        return operation
+
+    def _node(self, segments: list[str]) -> _Node:
         node: _Node | None = self._root
         for segment in segments:
             assert node is not None
@@ -72,8 +89,4 @@ class Router:
                 break
         if node is None or not node.methods:
             raise ResourceNotFoundError("There is no such resource", where="/".join(segments)[:200])
-        operation = node.methods.get(method)
-        if operation is None:
-            known = ", ".join(sorted(node.methods))
-            raise MethodRefusedError(f"{method} is not known here; {known} are", allow=known)
-        return operation
+        return node

@@ -34,7 +34,8 @@ JSON = b"application/json"
 JSON_LD = b"application/ld+json"
 GEO_JSON = b"application/geo+json"
 MERGE_PATCH = b"application/merge-patch+json"
-PROBLEM = b"application/problem+json"
+PROBLEM = b"application/json"
+"""The media type of errors: the specification wants plain JSON (clauses 6.3.3, 6.3.6)."""
 LINK_REL = "http://www.w3.org/ns/json-ld#context"
 _MAX_PARAMETERS = 64
 
@@ -53,16 +54,21 @@ class Response:
         """The same answer with headers of its own."""
         return Response(self.status, [*self.headers], self.body)
 
-    async def send(self, send: Send) -> None:
-        """Sends it, with its length."""
+    async def send(self, send: Send, *, head: bool = False) -> None:
+        """Sends it, with its length; to a HEAD request without its body."""
         length = str(len(self.body)).encode()
         headers = self.headers if self.status == 204 else [*self.headers, (b"content-length", length)]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+        await send({"type": "http.response.body", "body": b"" if head else self.body})
 
 
 def problem(error: MadangError) -> Response:
-    """An error as ProblemDetails; an oversized body also ends the connection, so that the rest is not read."""
+    """An error as ProblemDetails; an oversized body also ends the connection, so that the rest is not read.
+
+    A missing length and a refused media type are answered by their status alone (clause 6.3.4).
+    """
+    if error.status in _BARE:
+        return Response(error.status, [])
     headers = [(b"content-type", PROBLEM)]
     if error.status == 413:
         headers.append((b"connection", b"close"))
@@ -72,6 +78,9 @@ def problem(error: MadangError) -> Response:
     if isinstance(allow, str):
         headers.append((b"allow", allow.encode()))
     return Response(error.status, headers, orjson.dumps(error.problem(), default=str))
+
+
+_BARE = frozenset({411, 415})
 
 
 class Request:
