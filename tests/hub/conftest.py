@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from madang.hub.config import HubConfig
 from madang.hub.http.app import HubApp
 from madang.hub.hub import Hub
+from tests.hub import postgres_server
 from tests.hub.client import Client, run
+from tests.hub.postgres_server import Server
 
 OpenHub = Callable[..., AbstractAsyncContextManager[Hub]]
 OpenClient = Callable[..., AbstractAsyncContextManager[Client]]
@@ -29,6 +32,30 @@ def fresh_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     run(make)
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A running PostgreSQL with PostGIS in its template, and a template of a hub with all its tables."""
+    reason = postgres_server.missing()
+    if reason:
+        pytest.skip(reason)
+    with postgres_server.server() as server:
+        with psycopg.connect(server.address("template1"), autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION postgis")
+            connection.execute("CREATE DATABASE fresh_hub")
+
+        async def make() -> None:
+            await (await Hub.open(HubConfig(store=server.address("fresh_hub")))).close()
+
+        run(make)
+        yield server
+
+
+@pytest.fixture
+def postgres_database(postgres: Server) -> str:
+    """The address of a hub store with all its tables and nothing in them."""
+    return postgres.database("fresh_hub")
 
 
 @pytest.fixture

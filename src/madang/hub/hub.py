@@ -19,12 +19,13 @@ from madang.hub.config import HubConfig
 from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.contexts.source import ContextSource
 from madang.hub.entity import Entity, Json, has_kind, read_entity
-from madang.hub.errors import BadRequestDataError, NgsiLdError
+from madang.hub.errors import BadRequestDataError, NgsiLdError, StoreRefusedError
 from madang.hub.expiry import Expiry
 from madang.hub.feed import FeedChange
 from madang.hub.query import Query
 from madang.hub.sqlite.store import SqliteStore
 from madang.hub.store import Feed, Page, RejectSummary, Store, WriteTx
+from madang.hub.subscriptions.desk import Subscriptions
 from madang.kernel.clock import Clock, system_clock
 from madang.kernel.errors import MadangError
 
@@ -62,9 +63,10 @@ class Hub:
 
     def __init__(self, config: HubConfig, clock: Clock, store: Store) -> None:
         self.config = config
-        self.contexts = ContextSource(config)
+        self.contexts = ContextSource(config, store=store, clock=clock)
         self.store = store
         self.expiry = Expiry(store, clock)
+        self.subscriptions = Subscriptions(store, self.contexts, config, clock)
         self._clock = clock
         self._housekeeping: asyncio.Task[None] | None = None
 
@@ -72,7 +74,8 @@ class Hub:
     async def open(cls, config: HubConfig | None = None, clock: Clock = system_clock) -> Hub:
         """Opens the store named in the configuration, upgrading an older one; raises `StoreRefusedError`."""
         config = config or HubConfig()
-        hub = cls(config, clock, await SqliteStore.open(Path(config.store), config, clock))
+        hub = cls(config, clock, await open_store(config, clock))
+        await hub.subscriptions.open()
         await hub.expiry.start()
         hub._housekeeping = asyncio.get_running_loop().create_task(hub._keep_house())
         return hub
@@ -82,6 +85,7 @@ class Hub:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         await self.expiry.close()
+        await self.subscriptions.close()
         await self.store.close()
 
     async def _keep_house(self) -> None:
@@ -215,6 +219,18 @@ class Hub:
     def now(self) -> datetime:
         """The hub's clock."""
         return self._clock()
+
+
+async def open_store(config: HubConfig, clock: Clock = system_clock) -> Store:
+    """The store a configuration names: a file, or a PostgreSQL; raises `StoreRefusedError`."""
+    if not config.store.startswith(("postgresql://", "postgres://")):
+        return await SqliteStore.open(Path(config.store), config, clock)
+    try:
+        from madang.hub.postgres.store import PostgresStore  # lazily: psycopg is an extra
+    except ImportError:
+        hint = "pip install 'madang[postgres]'"
+        raise StoreRefusedError("hub.store is a PostgreSQL, and psycopg is missing", where="store", hint=hint) from None
+    return await PostgresStore.open(config.store, config, clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The store on PostgreSQL with PostGIS: several hub processes write to it at once."""
