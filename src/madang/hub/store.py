@@ -23,7 +23,7 @@ Touches = tuple[str, Sequence[str]]
 """A tenant and ids of its entities."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Page:
     """Entities of one page in creation order; `bodies` alone where only they were asked for. `total` where counted."""
 

@@ -319,7 +319,7 @@ _PLAIN_Q = re.compile(rb"(?:^|(?<=&))q=([A-Za-z0-9_.:;<>=!\"-]+)(?=&|\Z)")
 def _core_query(query_string: bytes, default_limit: int, max_limit: int) -> tuple[Query, View, Join | None]:
     parameters = read_parameters(query_string)
     query, view = read_query(parameters, CORE_CONTEXT, default_limit, max_limit)
-    return query, view, read_join(parameters, query.q)
+    return query, PLAIN if view == PLAIN else view, read_join(parameters, query.q)
 
 
 _LISTS = ("attrs", "pick", "omit", "containedBy", "datasetId")

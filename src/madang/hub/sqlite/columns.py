@@ -6,7 +6,7 @@ attribute of a type is an array in creation order beside the entities' keys, and
 
 Columns are built off the event loop when such a query comes the second time and kept in step with every commit. They
 answer only what they answer exactly as SQL would: one type, a conjunction of simple comparisons, attributes that were
-never anything but Properties of one instance, entities that do not expire. Everything else returns None.
+never anything but Properties of one instance. Everything else returns None and goes to SQLite.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Array = Any  # Any: numpy's arrays; numpy is imported where the first column is built (137 ms)
 _PROPERTY = int(Shape.PROPERTY)
 _BLOCK = 5_000
-_FIRST_LOOK, _LONGEST_LOOK = 1_024, 65_536
+_FIRST_LOOK, _LONGEST_LOOK = 128, 65_536
 _EXACT = 1 << 53
 _PENDING = 512
 _IDLE = 64
@@ -38,11 +39,13 @@ _COLUMNS = 16
 _NOTHING, _NUMBER, _OTHER, _TRUE, _FALSE, _FIRST_TEXT = range(6)
 _ORDERED = frozenset({Operator.LESS, Operator.LESS_EQUAL, Operator.GREATER, Operator.GREATER_EQUAL})
 _SERVED = frozenset({"types", "q", "attrs", "limit", "offset", "count"})
-_UNSERVED = tuple((one.name, one.default) for one in fields(Query) if one.name not in _SERVED)
+_UNSERVED = [one for one in fields(Query) if one.name not in _SERVED]
+_unserved = attrgetter(*(one.name for one in _UNSERVED))
+_UNUSED = tuple(one.default for one in _UNSERVED)
 _NEVER_AN_ATTRIBUTE = frozenset({"createdAt", "modifiedAt"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
     """A query that columns can answer: every test must hold, and one of `attrs` be there where some are named."""
 
@@ -59,16 +62,13 @@ class Plan:
 def plan(query: Query, shapes: Mapping[str, int]) -> Plan | None:
     """How columns answer a query, or None where they cannot."""
     selection, condition = query.types, query.q
-    if selection.__class__ is not TypeName:
+    if selection.__class__ is not TypeName or _unserved(query) != _UNUSED:
         return None
-    for name, default in _UNSERVED:
-        if getattr(query, name) != default:
-            return None
     parts = condition.parts if isinstance(condition, All) else () if condition is None else (condition,)
     for part in parts:
         if not _simple(part, shapes):
             return None
-    if any(shapes.get(name, 0) != _PROPERTY for name in query.attrs):
+    if query.attrs and any(shapes.get(name, 0) != _PROPERTY for name in query.attrs):
         return None
     return Plan(selection.name, parts, query.attrs)  # type: ignore[arg-type] # every part was tested
 
@@ -184,13 +184,8 @@ _COMPARED: dict[Operator, Callable[[Any, Any], Any]] = {  # Any: arrays
 }
 
 
-@dataclass(slots=True)
-class Found:
-    """Keys of one page in creation order."""
-
-    keys: list[int]
-    more: bool
-    total: int | None
+Found = tuple[list[int], bool, int | None]
+"""Keys of one page in creation order, whether there are more, and how many in all where counted."""
 
 
 class Rows:
@@ -205,7 +200,6 @@ class Rows:
         self.alive: Array = np.zeros(size, np.bool_)
         self.dead = 0
         self.columns = {name: Column(size) for name in attributes}
-        self.expiring: set[int] = set()
         self.pending: dict[int, Stored] = {}
         self.idle = 0
 
@@ -279,7 +273,6 @@ class Rows:
         alive = self._is_living(row)
         self.dead += int(self.alive[place]) - int(alive)
         self.alive[place] = alive
-        self._note_expiry(row, alive)
         document = orjson.loads(row.body) if alive else {}
         for name, column in self.columns.items():
             column.put(place, value_of(document.get(name)))
@@ -288,14 +281,6 @@ class Rows:
         documents = [orjson.loads(row.body) for row in rows]
         values = [[value_of(document.get(name)) for document in documents] for name in self.columns]
         self.append([row.key for row in rows], values)
-        for row in rows:
-            self._note_expiry(row, True)
-
-    def _note_expiry(self, row: Stored, alive: bool) -> None:
-        if alive and row.expires_ms is not None:
-            self.expiring.add(row.key)
-        elif self.expiring:
-            self.expiring.discard(row.key)
 
     # Asking.
 
@@ -310,13 +295,13 @@ class Rows:
         while start < self.size and found < need:
             part = slice(start, min(start + look, self.size))
             mask = self._mask(asked, part)
-            keys = self.keys[part] if mask is None else self.keys[part][np.flatnonzero(mask)]
+            keys = self.keys[part] if mask is None else self.keys[part][mask.nonzero()[0]]
             pieces.append(keys)
             found += len(keys)
-            start, look = start + look, min(look * 4, _LONGEST_LOOK)
+            start, look = start + look, min(look * 8, _LONGEST_LOOK)
         keys = pieces[0] if len(pieces) == 1 else np.concatenate(pieces) if pieces else self.keys[:0]
         page: list[int] = keys[offset : offset + limit].tolist()
-        return Found(page, found > offset + limit, found if count else None)
+        return page, found > offset + limit, found if count else None
 
     def _mask(self, asked: Plan, part: slice) -> Array:
         mask: Array = self.alive[part] if self.dead else None
@@ -332,8 +317,6 @@ class Rows:
 
     def can(self, asked: Plan) -> bool:
         """Whether it holds what the plan looks at, exactly."""
-        if self.expiring:
-            return False
         for test in asked.tests:
             column = self.columns.get(test.path.attribute)
             if column is None or not column.exact:
@@ -452,9 +435,8 @@ class Columns:
         would ask for the lock 100,000 times, and a busy event loop gives it up only every 5 ms.
         """
         rows = Rows(building.type_name, building.attributes, 0)
-        for keys, expiring, values in _blocks(connection, kind, building.attributes):
+        for keys, values in _blocks(connection, kind, building.attributes):
             rows.append(keys, values)
-            rows.expiring.update(expiring)
             if rows.bytes > self._max_bytes:
                 return None
         return rows
@@ -462,15 +444,15 @@ class Columns:
 
 def _blocks(
     connection: apsw.Connection, kind: int, attributes: tuple[str, ...]
-) -> Iterator[tuple[list[int], list[int], list[list[Json]]]]:
+) -> Iterator[tuple[list[int], list[list[Json]]]]:
     sql, paths = _block_sql(attributes)
     last = 0
     while True:
         row: Any = connection.execute(sql, (*paths, kind, last)).fetchone()  # Any: JSON texts
-        keys, expiring, *values = map(orjson.loads, row)
+        keys, *values = map(orjson.loads, row)
         if not keys:
             return
-        yield keys, expiring, values
+        yield keys, values
         last = keys[-1]
         time.sleep(0)  # the event loop may want the lock
 
@@ -478,8 +460,7 @@ def _blocks(
 @lru_cache(maxsize=64)
 def _block_sql(attributes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     each = "".join(", json_group_array(e.doc -> ?)" for _ in attributes)
-    expiring = "json_group_array(e.key) FILTER (WHERE e.expires_ms IS NOT NULL)"
     block = f"SELECT key FROM entity_kind WHERE kind = ? AND key > ? ORDER BY key LIMIT {_BLOCK}"  # noqa: S608 -- bound
     source = f"({block}) k CROSS JOIN entity e ON e.key = k.key"
     paths = tuple(f'$."{name}".value' for name in attributes)  # names hold no double quote (`names.check_name`)
-    return f"SELECT json_group_array(e.key), {expiring}{each} FROM {source}", paths  # noqa: S608 -- bound
+    return f"SELECT json_group_array(e.key){each} FROM {source}", paths  # noqa: S608 -- bound

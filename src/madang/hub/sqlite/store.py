@@ -351,9 +351,8 @@ class SqliteStore:
         self, tenant: str, query: Query, *, types: Collection[str] | None = None, bodies_only: bool = False
     ) -> Page:
         catalog = self._catalogs.get(tenant)
-        empty = Page((), (), False, 0 if query.count else None)
         if catalog is None:
-            return empty
+            return _empty(query)
         asked = plan(query, catalog.shapes)
         if asked is not None and (types is None or asked.type_name in types):
             found = self._columns.find(tenant, asked, query)
@@ -363,7 +362,7 @@ class SqliteStore:
             self._wish(tenant, catalog, asked)
         select = self._select(query, catalog, None if types is None else tuple(types))
         if select is None:
-            return empty
+            return _empty(query)
         if not query.count:
             with contextlib.suppress(apsw.InterruptError), self._briefly():
                 return _run(self._inline, select, query, bodies_only)
@@ -371,10 +370,10 @@ class SqliteStore:
 
     async def _page(self, tenant: str, catalog: TenantCatalog, found: Found, bodies_only: bool) -> Page | None:
         """The entities of keys; None when a commit is under way whose bodies would not be those that were judged."""
-        get = self._by_key.get
-        rows = [get(key) for key in found.keys]
-        if None in rows:
-            lacking = [key for key, row in zip(found.keys, rows, strict=True) if row is None]
+        keys, more, total = found
+        rows = [*map(self._by_key.get, keys)]
+        if not all(rows):
+            lacking = [key for key, row in zip(keys, rows, strict=True) if row is None]
             if self._committing:
                 return None
             stamp = catalog.stamp
@@ -384,10 +383,10 @@ class SqliteStore:
                 return None
             for row in fetched.values():
                 self._keep((tenant, row.id), row)
-            rows = [row or fetched[key] for key, row in zip(found.keys, rows, strict=True)]
+            rows = [row or fetched[key] for key, row in zip(keys, rows, strict=True)]
         if bodies_only:
-            return Page((), [row.body for row in rows], found.more, found.total)  # type: ignore[union-attr] # none lacks
-        return Page(rows, (), found.more, found.total)  # type: ignore[arg-type] # none lacks
+            return Page((), [row.body for row in rows], more, total)  # type: ignore[union-attr] # none lacks
+        return Page(rows, (), more, total)  # type: ignore[arg-type] # none lacks
 
     def _wish(self, tenant: str, catalog: TenantCatalog, asked: Plan) -> None:
         building = self._columns.wish(tenant, asked)
@@ -557,6 +556,10 @@ class SqliteStore:
             reader.connection.close()
         self.writer.close()
         self._lock.close()
+
+
+def _empty(query: Query) -> Page:
+    return Page((), (), False, 0 if query.count else None)
 
 
 def _weight(row: Stored) -> int:
