@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from madang.hub.changes import Stored, stamp_of
+from madang.hub.changes import Stored, stamp_of, sub_stamp
 from madang.hub.contexts.context import Context
 from madang.hub.entity import VALUE_MEMBER, Attribute, Json
 from madang.hub.language import chosen
@@ -160,13 +160,26 @@ def _time(ms: int) -> str:
     return instant_text(datetime.fromtimestamp(ms / 1000, UTC))
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in an attribute instance a sub-attribute lies."""
+
+    name: str
+    instance: dict[str, Json]
+    path: tuple[tuple[str, str], ...]
+
+    def below(self, member: str, value: dict[str, Json]) -> _Place:
+        """The place of a sub-attribute of what lies here."""
+        return _Place(self.name, self.instance, (*self.path, (member, value.get("datasetId", ""))))
+
+
 class _Painter:
     def __init__(self, stored: Stored, view: View, names: Context, graph: Graph | None) -> None:
         self._stored = stored
         self._view = view
         self._names = names
         self._graph = graph
-        self._as_kept = names.is_core and view.form is Form.NORMALIZED and not view.lang
+        self._as_kept = names.is_core and view.form is Form.NORMALIZED and not view.lang and not view.system
 
     def attribute(self, name: str, value: Attribute) -> Json:
         """An attribute as it is shown; None where none of its instances is wanted."""
@@ -183,7 +196,7 @@ class _Painter:
         return [self._instance(name, one) for one in several]
 
     def _instance(self, name: str, instance: dict[str, Json]) -> Json:
-        shown = self._members(self._said(instance))
+        shown = self._members(self._said(instance), _Place(name, instance, ()))
         if self._graph is not None and (drawn := self._drawn(name, instance)):
             entities = [entity for _, entity in drawn if entity is not None]
             if instance["type"] == "ListRelationship":
@@ -214,7 +227,7 @@ class _Painter:
         rest = {key: value for key, value in instance.items() if key not in ("type", "languageMap")}
         return {"type": "Property", "value": text, "lang": lang} | rest
 
-    def _members(self, instance: dict[str, Json]) -> dict[str, Json]:
+    def _members(self, instance: dict[str, Json], place: _Place) -> dict[str, Json]:
         if self._as_kept:
             return dict(instance)
         value_member = VALUE_MEMBER.get(instance["type"], "value")
@@ -227,15 +240,19 @@ class _Painter:
             elif member == _PROOF:
                 shown[member] = value
             elif isinstance(value, dict):
-                shown[self._names.term(member)] = self._sub(value)
+                shown[self._names.term(member)] = self._sub(value, place.below(member, value))
             elif isinstance(value, list):
-                shown[self._names.term(member)] = [self._sub(one) for one in value]
+                below = [self._sub(one, place.below(member, one)) for one in value]
+                shown[self._names.term(member)] = below
             else:
                 shown[member] = value
         return shown
 
-    def _sub(self, value: dict[str, Json]) -> Json:
-        shown = self._members(self._said(value))
+    def _sub(self, value: dict[str, Json], place: _Place) -> Json:
+        shown = self._members(self._said(value), place)
+        if self._view.system:
+            created, modified = sub_stamp(self._stored, place.name, place.instance, place.path)
+            shown["createdAt"], shown["modifiedAt"] = _time(created), _time(modified)
         return _concise(shown) if self._view.form is Form.CONCISE else shown
 
     def _value(self, kind: str, value: Json) -> Json:

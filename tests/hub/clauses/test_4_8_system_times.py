@@ -120,6 +120,27 @@ def test_sub_attributes_have_times_of_their_own(open_hub: OpenHub) -> None:
     run(body)
 
 
+def test_system_times_are_shown_at_every_level_where_asked_for(open_hub: OpenHub) -> None:
+    async def body() -> None:
+        clock = Hands()
+        async with open_hub(clock=clock) as hub:
+            client = client_of(hub)
+            await created(client, speed=prop(1, accuracy=prop(2, by=prop("x"))))
+            clock.pass_minutes()
+            await client.send("PATCH", PATH, {"speed": {"accuracy": {"value": 3}}})
+            accuracy = (await shown(client, "options=sysAttrs"))["speed"]["accuracy"]
+            assert (accuracy["createdAt"], accuracy["modifiedAt"]) == (
+                "2026-11-22T09:00:00.000Z",
+                "2026-11-22T09:01:00.000Z",
+            )
+            assert accuracy["by"]["modifiedAt"] == "2026-11-22T09:00:00.000Z"
+            concise = (await shown(client, "options=sysAttrs,concise"))["speed"]["accuracy"]
+            assert (concise["value"], concise["by"]["value"]) == (3, "x")
+            assert "createdAt" not in (await shown(client))["speed"]["accuracy"]
+
+    run(body)
+
+
 def test_instances_have_times_of_their_own(open_hub: OpenHub) -> None:
     async def body() -> None:
         clock = Hands()
