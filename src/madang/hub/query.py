@@ -695,9 +695,8 @@ _GEO_PARAMETERS = ("georel", "geometry", "coordinates")
 
 def parse_geo(parameters: Mapping[str, str], names: Context) -> GeoQuery | None:
     """The geo-query (clause 4.10) from `georel`, `geometry`, `coordinates` and `geoproperty`."""
-    given = [name for name in (*_GEO_PARAMETERS, "geoproperty") if parameters.get(name)]
-    if not given:
-        return None
+    if not any(parameters.get(name) for name in _GEO_PARAMETERS):
+        return None  # a geoproperty alone is ignored (table 6.4.3.2-1)
     if lacking := [name for name in _GEO_PARAMETERS if not parameters.get(name)]:
         raise BadRequestDataError(f"A geo-query also needs {', '.join(lacking)}", where=lacking[0], hint="Clause 4.10")
     georel, min_m, max_m = _georel(parameters["georel"])

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from madang.hub.access import Access, Gate, is_loopback
 from madang.hub.errors import NgsiLdError, ResourceNotFoundError
-from madang.hub.http import batches, entities, openapi, provision, purge
+from madang.hub.http import batches, discovery, entities, hosted, openapi, provision, purge, subscriptions
+from madang.hub.http.discovery import Censuses
 from madang.hub.http.door import Door
 from madang.hub.http.operation import Operation, Router
 from madang.hub.http.wire import Header, Receive, Request, Response, Scope, Send, problem, split_path
@@ -28,6 +29,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *provision.OPERATIONS,
     *purge.OPERATIONS,
     *batches.OPERATIONS,
+    *discovery.OPERATIONS,
+    *hosted.OPERATIONS,
+    *subscriptions.OPERATIONS,
     *openapi.OPERATIONS,
 )
 ROUTER = Router(OPERATIONS)
@@ -65,6 +69,7 @@ class HubApp:
         self._authenticate = authenticate
         self._gate = Gate(owned_types, open_tenant if open_mode else None)
         self._door = Door(hub)
+        self.censuses = Censuses(hub.store)
         self.pages: dict[tuple[Access, bytes, bytes], tuple[int, Response]] = {}
         """Query answers kept ready until the tenant's next commit (`entities.query`)."""
 
@@ -78,7 +83,7 @@ class HubApp:
         except Exception:
             log.exception("a request to the hub failed: %s %s", scope["method"], scope["path"][:200])
             response = problem(NgsiLdError("Something went wrong inside the hub; it has been logged"))
-        await response.send(send)
+        await response.send(send, head=scope["method"] == "HEAD")
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
@@ -86,6 +91,10 @@ class HubApp:
         if segments is None and raw_path.rstrip(b"/") != DOOR:
             raise ResourceNotFoundError("There is no such resource", where=scope["path"][:200])
         request = Request(scope, receive, segments or [])
+        if request.method in ("HEAD", "OPTIONS"):
+            if request.method == "OPTIONS":
+                return Response(204, ROUTER.options(request.segments) if segments else [(b"allow", b"OPTIONS, POST")])
+            request.method = "GET"
         access = await self._access(scope, request)
         if self.hub.expiry.due():
             await self.hub.expiry.ensure()
@@ -106,4 +115,8 @@ class HubApp:
         if client is not None and not is_loopback(client[0]):
             return self._gate.access(None, header)
         writing = request.method != "GET" and request.segments[-1:] != ["query"]
-        return self._gate.open_access(header, lambda tenant: bool(self.hub.store.types(tenant)), writing)
+        return self._gate.open_access(header, self._exists, writing)
+
+    def _exists(self, tenant: str) -> bool:
+        """Whether anything was ever written for a tenant."""
+        return bool(self.hub.store.types(tenant)) or self.hub.subscriptions.knows(tenant)
