@@ -44,6 +44,10 @@ class Access:
         self.tenant = authority.lower()
         self.source = actor.id if actor is not None else "open"
 
+    def bearer(self) -> tuple[Actor | None, str, Collection[str]]:
+        """Who asks, in which city, and the types owned by rooms: what an `Access` is made of again."""
+        return self._actor, self._authority, self._owned
+
     def may(self, right: Right, entity_type: str) -> bool:
         """Whether the asker may exercise a right on entities of a (canonical) type."""
         verdict = self._verdicts.get((right, entity_type))

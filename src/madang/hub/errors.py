@@ -39,6 +39,12 @@ class AlreadyExistsError(NgsiLdError):
     code, status, title, ngsi_type = "already-exists", 409, "It exists already", "AlreadyExists"
 
 
+class ChangedMeanwhileError(NgsiLdError):
+    """Somebody else changed it between reading and writing; nothing was written."""
+
+    code, status, title, ngsi_type = "changed-meanwhile", 409, "It was changed meanwhile", "Conflict"
+
+
 class ResourceNotFoundError(NgsiLdError):
     """No such entity or attribute for this asker."""
 

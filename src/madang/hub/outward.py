@@ -43,6 +43,10 @@ class Outward:
         host = parts.hostname
         if parts.scheme not in ("http", "https") or not host or parts.username is not None:
             raise ForbiddenError(f"{url[:200]} is not an address that may be called", where="url")
+        return host, await self.locate(host)
+
+    async def locate(self, host: str) -> str:
+        """One address of a host that may be called, to connect to; raises `ForbiddenError`, `UnavailableError`."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
@@ -52,7 +56,7 @@ class Outward:
             raise ForbiddenError(
                 f"{host} is at a private address", where="url", hint="Name it in hub.outward_allow if this is meant"
             )
-        return host, str(addresses[0])
+        return str(addresses[0])
 
     async def fetch(self, url: str, *, timeout_s: float, max_bytes: int, accept: str) -> bytes:
         """The body behind a URL; every redirect is judged anew. Raises `ForbiddenError` or `UnavailableError`."""

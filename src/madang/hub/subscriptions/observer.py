@@ -41,6 +41,7 @@ class Kept(msgspec.Struct, kw_only=True):
     actor: Actor | None = None
     owned: tuple[str, ...] = ()
     tenant_said: bool = False
+    address: str = ""
 
 
 _DECODER = msgspec.json.Decoder(Kept)
@@ -53,6 +54,7 @@ def compiled(row: Row) -> Subscription:
     kept = _DECODER.decode(body)
     found = read_subscription(kept.document, Replayed(kept.names))
     found.context = kept.document.get("jsonldContext", kept.context)
+    found.context_address = kept.address
     found.number, found.revision, found.tenant = number, revision, tenant
     found.created_ms, found.modified_ms = created_ms, modified_ms
     found.owner, found.names, found.tenant_said = kept.owner, kept.names, kept.tenant_said

@@ -170,6 +170,8 @@ class Subscription:
     active: bool = True
     context: Json = CORE_URL
     """The @context notifications are written in: an address, an object or a list."""
+    context_address: str = ""
+    """Where that @context can be had, when it came inside a request."""
     number: int = 0
     revision: int = 0
     tenant: str = ""
