@@ -68,7 +68,9 @@ def error_of(response: httpx.Response) -> HubError:
     except ValueError:
         problem = None
     if not isinstance(problem, dict):
-        problem = {"title": response.reason_phrase, "detail": response.text[:200]}
+        problem = {"type": response.reason_phrase, "detail": response.text[:200]}
+    if "error_description" in problem:  # the token endpoint's (RFC 6749 §5.2)
+        problem = {"type": problem.get("error"), "detail": problem["error_description"]}
     return _kind(status)(status, problem)
 
 
