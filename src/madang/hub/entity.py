@@ -306,14 +306,18 @@ class _Reader:
             return self._simplified_instances(name, raw["dataset"])
         return self._instance(name, raw, 2)
 
-    def _several(self, raw: list[Json]) -> bool:
+    @staticmethod
+    def _several(raw: list[Json]) -> bool:
         """Whether a list is several instances, not a list value: each tells a value, and one tells kind or datasetId.
 
-        The default instance of the concise representation may be a bare value member (clause 4.5.5).
+        Among concise instances the default one may be a bare value (clause 4.5.5).
         """
-        if not raw or not all(type(one) is dict and not _is_geometry(one) and _reified(one) for one in raw):
+        told = [one for one in raw if type(one) is dict and not _is_geometry(one)]
+        if not told or not all(_reified(one) for one in told):
             return False
-        return any(has_kind(one) or "datasetId" in one for one in raw)
+        if len(told) == len(raw):
+            return any(has_kind(one) or "datasetId" in one for one in told)
+        return len(told) == len(raw) - 1 and all("datasetId" in one for one in told)
 
     def _simplified_instances(self, name: str, listed: dict[str, Json]) -> Attribute:
         """Several instances in the simplified representation (clause 4.5.4): values by datasetId."""
@@ -333,6 +337,8 @@ class _Reader:
         found: dict[str, Json] = {}
         for one in raw:
             instance = self._instance(name, one, 2)
+            if instance is None:
+                raise BadRequestDataError(f"{name} has a null among its instances", where=name)
             dataset = instance.get("datasetId", "")
             if dataset in found:
                 said = dataset or "the default one"
@@ -411,6 +417,8 @@ class _Reader:
     def _sub_attribute(self, path: str, value: Json, depth: int) -> Json:
         if type(value) is list and self._several(value):
             read = [self._instance(path, one, depth + 1) for one in value]
+            if None in read:
+                raise BadRequestDataError(f"{path} has a null among its instances", where=path)
             if len({one.get("datasetId", "") for one in read}) < len(read):
                 raise BadRequestDataError(f"{path} has two instances for one datasetId", where=path)
             return read if len(read) > 1 else read[0]
