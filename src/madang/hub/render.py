@@ -193,9 +193,9 @@ class _Painter:
             return self.attribute(name, several[0]) if several else None
         if simple:
             return {"dataset": {one.get("datasetId", "@none"): self._simple(name, one) for one in several}}
-        return [self._instance(name, one) for one in several]
+        return [self._instance(name, one, alone=False) for one in several]
 
-    def _instance(self, name: str, instance: dict[str, Json]) -> Json:
+    def _instance(self, name: str, instance: dict[str, Json], *, alone: bool = True) -> Json:
         shown = self._members(self._said(instance), _Place(name, instance, ()))
         if self._graph is not None and (drawn := self._drawn(name, instance)):
             entities = [entity for _, entity in drawn if entity is not None]
@@ -206,7 +206,7 @@ class _Painter:
         if self._view.system:
             created, modified = stamp_of(self._stored, name, instance)
             shown["createdAt"], shown["modifiedAt"] = _time(created), _time(modified)
-        return _concise(shown) if self._view.form is Form.CONCISE else shown
+        return _concise(shown, alone=alone) if self._view.form is Form.CONCISE else shown
 
     def _drawn(self, name: str, instance: dict[str, Json]) -> list[tuple[str, dict[str, Json] | None]]:
         """What an instance points at, each with its linked entity where there is one to show; empty where none is."""
@@ -242,18 +242,18 @@ class _Painter:
             elif isinstance(value, dict):
                 shown[self._names.term(member)] = self._sub(value, place.below(member, value))
             elif isinstance(value, list):
-                below = [self._sub(one, place.below(member, one)) for one in value]
+                below = [self._sub(one, place.below(member, one), alone=False) for one in value]
                 shown[self._names.term(member)] = below
             else:
                 shown[member] = value
         return shown
 
-    def _sub(self, value: dict[str, Json], place: _Place) -> Json:
+    def _sub(self, value: dict[str, Json], place: _Place, *, alone: bool = True) -> Json:
         shown = self._members(self._said(value), place)
         if self._view.system:
             created, modified = sub_stamp(self._stored, place.name, place.instance, place.path)
             shown["createdAt"], shown["modifiedAt"] = _time(created), _time(modified)
-        return _concise(shown) if self._view.form is Form.CONCISE else shown
+        return _concise(shown, alone=alone) if self._view.form is Form.CONCISE else shown
 
     def _value(self, kind: str, value: Json) -> Json:
         if kind == "VocabProperty":
@@ -296,11 +296,14 @@ class _Painter:
         return value
 
 
-def _concise(shown: dict[str, Json]) -> Json:
-    """Clause 4.5.2.3: the kind goes where the value's member tells it; a Property of only a value is that value."""
+def _concise(shown: dict[str, Json], *, alone: bool) -> Json:
+    """Clause 4.5.2.3: the kind goes where the value's member tells it; a Property of only a value is that value.
+
+    Among several instances it stays an object: a list of bare values would be one Property's list.
+    """
     kind = shown["type"]
     rest = {key: value for key, value in shown.items() if key != "type"}
-    if kind in ("Property", "GeoProperty") and set(rest) == {"value"}:
+    if alone and kind in ("Property", "GeoProperty") and set(rest) == {"value"}:
         value = rest["value"]
         if kind == "GeoProperty" or not isinstance(value, dict):
             return value

@@ -6,7 +6,7 @@ import pytest
 
 from madang.hub.http.app import HubApp
 from madang.hub.http.linked import MAX_LINKED
-from madang.identity.rights import TypeRight
+from madang.identity.rights import Deed, TypeRight
 from tests.hub.client import Client, Json, run, token_actor
 from tests.hub.clauses.reading import (
     GEO_JSON,
@@ -201,7 +201,7 @@ def test_an_answer_holds_only_so_many_linked_entities_and_says_so(open_client: O
 
 
 def test_entities_the_asker_may_not_read_are_left_out(open_hub: OpenHub) -> None:
-    actor = token_actor("viewer", "gimhae", TypeRight("Bus", True, False), TypeRight("Line", True, False))
+    actor = token_actor("viewer", "gimhae", *(TypeRight(one, frozenset({Deed.READ})) for one in ("Bus", "Line")))
 
     async def authenticate(_headers: object) -> object:
         return actor

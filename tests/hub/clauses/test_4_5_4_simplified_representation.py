@@ -63,7 +63,7 @@ CONCISE: Json = {
     "category": {"vocab": ["public", "city"]},
     "treads": {"valueList": [3, 3, 2]},
     "ticket": {"json": {"id": "no-uri", "value": None}},
-    "fuel": [1, {"value": 2, "datasetId": DATASET}],
+    "fuel": [{"value": 1}, {"value": 2, "datasetId": DATASET}],
     "owner": [{"object": urn("Firm:1")}, {"object": urn("Firm:2"), "datasetId": DATASET}],
 }
 
