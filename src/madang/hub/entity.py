@@ -77,6 +77,7 @@ GEOMETRIES = frozenset({*_POSITIONS, "GeometryCollection"})
 _VALUES = frozenset(VALUE_MEMBER.values())
 _SIMPLIFIED = {member: kind for member, kind in _CONCISE.items() if member not in ("object", "value")}
 _DROPPED = frozenset({"createdAt", "modifiedAt", "deletedAt", "@context", "instanceId"})
+_HEAD = _DROPPED | {"id", "@id", "type", "@type", "scope", "expiresAt"}
 _LINKED = frozenset({"entity", "entityList"})
 """Entities shown inside a relationship by `join` (clause 4.5.23); never part of it."""
 _PREVIOUS = frozenset(
@@ -254,7 +255,11 @@ class _Reader:
         canonical, known = self._names.canonical, self._names.known
         for key, value in raw.items():
             name = known.get(key) or (canonical(key) if key[:1] != "@" else key)
-            if name in ("id", "@id"):
+            if name not in _HEAD:
+                if name in attributes:
+                    raise BadRequestDataError(f"{key!r} names an attribute that is there already", where=key)
+                attributes[name] = self.attribute(name, value)
+            elif name in ("id", "@id"):
                 entity_id = check_id(value)
             elif name in ("type", "@type"):
                 types = self._types(value)
@@ -262,15 +267,11 @@ class _Reader:
                 scope = self._scope(value)
             elif name == "expiresAt":
                 expires_at = self._expiry(value, "expiresAt")
-            elif name in _DROPPED:
-                continue
-            elif name in attributes:
-                raise BadRequestDataError(f"{key!r} names an attribute that is there already", where=key)
-            else:
-                attributes[name] = self.attribute(name, value)
         return Entity(entity_id, types, attributes, self.shapes, scope, expires_at, self.expires_ms)
 
     def _types(self, value: Json) -> tuple[str, ...]:
+        if value.__class__ is str and value and value != NULL:
+            return (self._names.canonical(value),)
         listed = value if isinstance(value, list) else [value]
         if not listed or len(listed) > 64 or not all(isinstance(one, str) and one and one != NULL for one in listed):
             raise BadRequestDataError("type is a name or a list of names", where="type")
@@ -295,9 +296,14 @@ class _Reader:
         return said
 
     def attribute(self, name: str, raw: Json) -> Attribute:
-        if type(raw) is dict and raw.keys() <= _PLAIN and raw.get("type") == "Property" and _is_plain(raw):
-            self.shapes[name] = self.shapes.get(name, 0) | 1
-            return raw
+        if raw.__class__ is dict:
+            kind = raw.get("type")
+            if kind == "Property" and raw.keys() <= _PLAIN and _is_plain(raw):
+                self.shapes[name] = self.shapes.get(name, 0) | 1
+                return raw
+            if kind == "Relationship" and raw.keys() == _POINTING and is_uri(raw["object"]) and raw["object"] != NULL:
+                self.shapes[name] = self.shapes.get(name, 0) | 2
+                return raw
         if type(raw) is list and self._several(raw):
             return self._instances(name, raw)
         if name[:1] == "@":
@@ -376,6 +382,8 @@ class _Reader:
                 self._other(instance, name, key, value, depth)
         if found and depth == 2:
             self._note(name, kind, instance[member])
+            if "datasetId" in instance:  # another instance may come with another write
+                self.shapes[name] |= 256
         elif not found and depth > self._loose:
             raise BadRequestDataError(f"The {kind} {name} has no {member}", where=name)
         return instance
@@ -586,6 +594,7 @@ def _language(said: Json) -> bool:
 
 
 _PLAIN = frozenset({"type", "value", "unitCode", "observedAt"})
+_POINTING = frozenset({"type", "object"})
 
 
 def _is_plain(raw: dict[str, Json]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import orjson
 
@@ -15,7 +14,7 @@ from madang.hub.entity import check_id, read_attribute, read_entity
 from madang.hub.errors import BadRequestDataError
 from madang.hub.http.bodies import allow, apply, of_types, path_fragment, read_body, read_writing
 from madang.hub.http.operation import Operation
-from madang.hub.http.wire import JSON, Request, Response, request_context
+from madang.hub.http.wire import JSON, Request, Response, path_part, request_context
 from madang.hub.names import is_uri
 from madang.hub.query import boolean
 from madang.identity.rights import Right
@@ -38,7 +37,7 @@ async def create(app: HubApp, request: Request, access: Access) -> Response:
     entity = read_entity(raw, names, simplified=how.simplified, max_depth=app.config.max_depth)
     allow(app, request, access, entity, Right.HUB_CREATE)
     await apply(app, access, change.create(entity))
-    location = b"/ngsi-ld/v1/entities/" + quote(entity.id, safe=":").encode()
+    location = b"/ngsi-ld/v1/entities/" + path_part(entity.id)
     return Response(201, [(b"location", location)])
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
 import orjson
@@ -139,6 +139,14 @@ def read_parameters(query_string: bytes) -> dict[str, str]:
         twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
         raise InvalidRequestError(f"The parameter {twice[:60]!r} is given twice", where=twice[:60])
     return found
+
+
+_PLAIN_PART = re.compile(r"[A-Za-z0-9:._~-]*\Z")  # quote() itself takes 5 µs
+
+
+def path_part(text: str) -> bytes:
+    """An id as one segment of a path."""
+    return text.encode() if _PLAIN_PART.match(text) else quote(text, safe=":").encode()
 
 
 def split_path(raw_path: bytes, prefix: bytes) -> list[str] | None:
