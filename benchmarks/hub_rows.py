@@ -54,7 +54,7 @@ class BareWriter:
         self.connection.execute("INSERT OR IGNORE INTO kind VALUES (1, 1, ?)", (TYPE,))
         shapes = [(1, name, shape) for name, shape in _SHAPES.items()]
         self.connection.executemany("INSERT OR IGNORE INTO attribute VALUES (?, ?, ?)", shapes)
-        self._at_ms = time.time_ns() // 1_000_000  # of now: older changes would be dropped while the hub is measured
+        self.at_ms = time.time_ns() // 1_000_000  # of now: older changes would be dropped while the hub is measured
         self._key = self._last("key", "entity")
         self._seq = max(self._last("seq", "change"), 1 << CHANGE_BITS)
 
@@ -70,9 +70,9 @@ class BareWriter:
             self._seq += 1
             key = self._key
             spots = 1 if "location" in one else 0
-            entities.append((key, 1, one["id"], one["type"], self._at_ms, self._at_ms, 1, spots, kept, kept.decode()))
+            entities.append((key, 1, one["id"], one["type"], self.at_ms, self.at_ms, 1, spots, kept, kept.decode()))
             kinds.append((1, key))
-            changes.append((self._seq, key, 1, self._at_ms, "bench", kept))
+            changes.append((self._seq, key, 1, self.at_ms, "bench", kept))
             if spots:
                 lon, lat = one["location"]["value"]["coordinates"]
                 places.append((key * 16, lon, lon, lat, lat, key, "location", lon, lat, None))
@@ -93,8 +93,8 @@ class BareWriter:
         entities, changes = [], []
         for key, kept, stamps in group:
             self._seq += 1
-            entities.append((self._at_ms, 2, stamps.decode(), kept, kept.decode(), key))
-            changes.append((self._seq, key, 3, self._at_ms, "bench", kept))
+            entities.append((self.at_ms, 2, stamps.decode(), kept, kept.decode(), key))
+            changes.append((self._seq, key, 3, self.at_ms, "bench", kept))
         many = self.connection.executemany
         self.connection.execute("BEGIN IMMEDIATE")
         many(
