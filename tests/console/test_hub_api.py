@@ -14,18 +14,23 @@ import pytest
 from madang.console.hub_line import LINE, HubLine
 from madang.console.hub_rates import Rates
 from madang.console.hub_rows import printable
+from madang.hub.access import Access
 from madang.hub.config import HubConfig
+from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.hub import Hub
 from madang.identity.models import Authority
-from madang.identity.rights import Role
+from madang.identity.rights import Actor, ActorKind, Deed, Role, TypeRight
 from madang.kernel.clock import instant_text, system_clock
 from madang.kernel.errors import UnavailableError
 from tests.console.conftest import Desk
+from tests.console.test_api import audited
+from tests.site.serving import free_port, until
 
 pytestmark = pytest.mark.django_db
 MakeDesk = Callable[..., Desk]
 T = TypeVar("T")
 AIR = "urn:ngsi-ld:AirQualityObserved:1"
+QUICK: Any = {"outward_allow": ("127.0.0.1",), "notify_attempts": 1, "notify_backoff_s": 0.05}  # Any: any setting
 NOON = datetime(2026, 11, 22, 3, tzinfo=UTC)
 
 
@@ -37,7 +42,7 @@ class Core:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self.rates = Rates()
-        self.hub = self.do(Hub.open(HubConfig(store=str(path))))
+        self.hub = self.do(Hub.open(HubConfig(**QUICK, store=str(path))))
         LINE.connect(self.hub, self._loop, {"Incident", "Camera"}, self.rates)
 
     def do(self, work: Awaitable[T]) -> T:
@@ -236,7 +241,7 @@ def test_rates_tell_the_last_minute_and_each_minute_of_an_hour_and_nothing_unwat
 
 def test_a_store_made_anew_does_not_make_a_rate_negative() -> None:
     rates = Rates()
-    for at_s, readings in ((0.0, 500), (30.0, 530), (61.0, 4), (80.0, 10)):
+    for at_s, readings in ((0.0, 500), (30.0, 530), (61.0, 4), (90.0, 10)):
         rates.note("48250", "mqtt:air", at_s, readings)
     minute = rates.last_minute("48250", "mqtt:air")
     assert minute is not None
@@ -248,3 +253,101 @@ def test_bytes_that_are_no_text_are_shown_as_escapes_and_cut() -> None:
     assert printable(b"\xff\xfe{}\n") == "\\xff\\xfe{}\\n"
     assert printable("가\u202e나".encode()) == "가\\u202e나"
     assert printable(b"a" * 500).endswith("…")
+
+
+# -------------------------------------------------------------------------------------------- subscriptions
+
+
+def subscribe(core: Core, uri: str, **more: Any) -> str:  # Any: JSON
+    """A subscription of an integrator with a narrow token."""
+    rule = TypeRight("AirQualityObserved", frozenset({Deed.READ, Deed.SUBSCRIBE}))
+    actor = Actor("token:1", ActorKind.TOKEN, "seoul", {"48250": frozenset({Role.API_CLIENT})}, types=(rule,))
+    raw = {
+        "type": "Subscription",
+        "subscriptionName": "먼지 알림",
+        "entities": [{"type": "AirQualityObserved"}],
+        "watchedAttributes": ["pm10"],
+        "q": "pm10>80",
+        "notification": {
+            "endpoint": {"uri": uri, "receiverInfo": [{"key": "Authorization", "value": "Bearer hidden"}]}
+        },
+        **more,
+    }
+    access = Access(actor, "48250", ())
+    return core.do(core.hub.subscriptions.create("48250", raw, CORE_CONTEXT, access, tenant_said=False))
+
+
+def test_a_subscription_shows_what_it_watches_and_no_secret(core: Core, desk: MakeDesk) -> None:
+    name = subscribe(core, f"http://127.0.0.1:{free_port()}/in?key=hidden")
+    answer = desk(Role.OPERATOR).get("/hub/subscriptions")
+    (row,) = answer.json()["subscriptions"]
+    assert (row["id"], row["name"], row["state"]) == (name, "먼지 알림", "active")
+    assert (row["types"], row["attributes"]) == (["AirQualityObserved"], ["pm10"])
+    assert row["conditions"] == [{"name": "q", "value": "pm10>80"}]
+    assert row["endpoint"].endswith("/in?***")
+    assert "hidden" not in answer.content.decode()
+
+
+def test_pausing_keeps_whose_rights_it_reads_with_and_is_audited(core: Core, desk: MakeDesk) -> None:
+    name = subscribe(core, f"http://127.0.0.1:{free_port()}/")
+    admin = desk(Role.ADMINISTRATOR)
+    assert admin.post("/hub/subscriptions/pause", {"id": name, "reason": "점검"}).status_code == 200
+    (row,) = admin.get("/hub/subscriptions").json()["subscriptions"]
+    assert (row["state"], row["owner"]) == ("paused", "token:1")
+    assert admin.post("/hub/subscriptions/resume", {"id": name, "reason": "점검 끝"}).status_code == 200
+    assert admin.get("/hub/subscriptions").json()["subscriptions"][0]["state"] == "active"
+    assert (audited("hub.subscription.paused"), audited("hub.subscription.resumed")) == (1, 1)
+    assert admin.post("/hub/subscriptions/pause", {"id": name, "reason": "  "}).status_code == 400
+    assert admin.post("/hub/subscriptions/pause", {"id": "urn:x:none", "reason": "점검"}).status_code == 404
+    refused = desk(Role.SUPERVISOR).post("/hub/subscriptions/pause", {"id": name, "reason": "점검"})
+    assert refused.status_code == 403
+
+
+def parked(desk: Desk) -> list[dict[str, Any]]:  # Any: JSON
+    """What waits for a person, once anything does."""
+    until(lambda: bool(desk.get("/hub/parked").json()["parked"]))
+    rows: list[dict[str, Any]] = desk.get("/hub/parked").json()["parked"]  # Any: JSON
+    return rows
+
+
+def test_a_parked_notification_is_retried_or_given_up_with_a_reason_and_audited(core: Core, desk: MakeDesk) -> None:
+    name = subscribe(core, f"http://127.0.0.1:{free_port()}/")
+    core.put(air(pm10=90))
+    supervisor = desk(Role.SUPERVISOR)
+    (row,) = parked(supervisor)
+    assert (row["subscription_id"], row["entities"], row["attempts"]) == (name, [AIR], 1)
+    assert row["reason"]
+    assert supervisor.get(f"/hub/parked?subscription={name}").json()["parked"] == [row]
+    assert supervisor.get("/hub/parked?subscription=urn:x:other").json()["parked"] == []
+    assert supervisor.get("/hub/overview").json()["notifications"]["parked"] == 1
+    assert supervisor.post("/hub/parked/retry", {"id": row["id"]}).status_code == 200
+    (again,) = parked(supervisor)
+    assert again["parked_at"] > row["parked_at"]
+    assert supervisor.post("/hub/parked/give-up", {"id": row["id"], "reason": " "}).status_code == 400
+    given = supervisor.post("/hub/parked/give-up", {"id": row["id"], "reason": "받는 곳이 없어짐"})
+    assert given.status_code == 200
+    assert supervisor.get("/hub/parked").json()["parked"] == []
+    assert supervisor.post("/hub/parked/give-up", {"id": row["id"], "reason": "다시"}).status_code == 404
+    assert (audited("hub.notification.retried"), audited("hub.notification.given_up")) == (1, 1)
+
+
+def test_parked_notifications_are_for_supervisors_and_administrators_of_that_city(
+    core: Core, desk: MakeDesk, other_authority: Authority
+) -> None:
+    subscribe(core, f"http://127.0.0.1:{free_port()}/")
+    core.put(air(pm10=90))
+    (row,) = parked(desk(Role.ADMINISTRATOR))
+    assert desk(Role.OPERATOR).get("/hub/parked").status_code == 403
+    assert desk(Role.OPERATOR).post("/hub/parked/retry", {"id": row["id"]}).status_code == 403
+    stranger = desk(Role.SUPERVISOR, authority=other_authority)
+    assert stranger.get("/hub/parked").json()["parked"] == []
+    assert stranger.post("/hub/parked/retry", {"id": row["id"]}).status_code == 404
+    assert stranger.get("/hub/subscriptions").json()["subscriptions"] == []
+
+
+def test_the_office_s_menu_leads_to_the_hub_and_opens_the_office_to_nobody_new(desk: MakeDesk) -> None:
+    officer, operator = desk(Role.CITY_OFFICER), desk(Role.OPERATOR)
+    assert "/office/hub/" in officer.client.get("/office/").content.decode()
+    assert officer.client.get("/office/hub/")["Location"] == "/hub"
+    assert operator.client.get("/office/").status_code == 302
+    assert "/office/hub/" not in desk(Role.AUDITOR).client.get("/office/").content.decode()

@@ -1,7 +1,7 @@
 /** Calls to `/api/console/hub`. */
 
 import { call, query } from "../api/client";
-import type { Entity, EntityPage, Overview, ParkedRow, Series, SubscriptionRow } from "./types";
+import type { Entity, EntityPage, Overview, ParkedList, Series, SubscriptionList } from "./types";
 
 export interface EntitiesAsked {
   type: string;
@@ -31,8 +31,8 @@ export const hub = {
   entities: (asked: EntitiesAsked) => call<EntityPage>("GET", `/hub/entities?${said(asked)}`),
   entity: (id: string) => call<Entity>("GET", `/hub/entity?${query({ id })}`),
   series: (asked: SeriesAsked) => call<Series>("GET", `/hub/series?${said(asked)}`),
-  subscriptions: () => call<{ subscriptions: SubscriptionRow[]; now: string }>("GET", "/hub/subscriptions"),
-  parked: (subscription: string) => call<{ parked: ParkedRow[]; total: number; now: string }>("GET", `/hub/parked?${said({ subscription })}`),
+  subscriptions: () => call<SubscriptionList>("GET", "/hub/subscriptions"),
+  parked: (subscription: string) => call<ParkedList>("GET", `/hub/parked?${said({ subscription })}`),
   switch: (id: string, active: boolean, reason: string) => call<unknown>("POST", `/hub/subscriptions/${active ? "resume" : "pause"}`, { id, reason }),
   retry: (id: string) => call<unknown>("POST", "/hub/parked/retry", { id }),
   giveUp: (id: string, reason: string) => call<unknown>("POST", "/hub/parked/give-up", { id, reason }),

@@ -26,7 +26,6 @@ export interface RejectRow {
 
 export interface NotificationFigures {
   subscriptions: number;
-  failing: number;
   waiting: number;
   parked: number;
 }
@@ -123,7 +122,8 @@ export interface Series {
 export interface SubscriptionRow {
   id: string;
   name: string;
-  state: "active" | "paused" | "failing" | "expired";
+  owner: string;
+  state: string;
   types: string[];
   ids: string[];
   attributes: string[];
@@ -133,22 +133,39 @@ export interface SubscriptionRow {
   every_s: number | null;
   throttling_s: number | null;
   expires_at: Instant | null;
-  last_sent_at: Instant | null;
   last_success_at: Instant | null;
   last_failure_at: Instant | null;
+  oldest_at: Instant | null;
+  retry_at: Instant | null;
   last_error: string | null;
   sent: number;
   failed: number;
+  dropped: number;
   waiting: number;
   parked: number;
+}
+
+export interface SubscriptionList {
+  subscriptions: SubscriptionRow[];
+  total: number;
+  now: Instant;
+}
+
+export interface ParkedList {
+  parked: ParkedRow[];
+  more: boolean;
+  now: Instant;
 }
 
 export interface ParkedRow {
   id: string;
   subscription_id: string;
+  endpoint: string;
   at: Instant;
+  parked_at: Instant;
   attempts: number;
   reason: string;
-  bytes: number;
+  /** The entities it tells of. */
+  entities: string[];
   preview: string | null;
 }

@@ -1,6 +1,6 @@
 """Puts the console's pages into the back office; Django's admin imports this at start."""
 
-from madang.console.office import audits, decisions, disclosures, health, imports, provisions, retention, reviews
+from madang.console.office import audits, decisions, disclosures, health, hub, imports, provisions, retention, reviews
 
-for module in (reviews, disclosures, provisions, decisions, imports, retention, audits, health):
+for module in (reviews, disclosures, provisions, decisions, imports, retention, audits, health, hub):
     module.register()

@@ -31,10 +31,13 @@ from madang.hub.hub import Hub
 from madang.hub.names import is_uri
 from madang.hub.query import Query, TypeName, parse_query
 from madang.hub.store import Page, Reject
+from madang.identity.office import mode_banner
 from madang.identity.rights import Right
+from madang.journal import civic
 from madang.journal.session import Session
 from madang.kernel.clock import instant_text, parse_instant, system_clock
 from madang.kernel.errors import BadRequestError, NotFoundError
+from madang.kernel.mode import Mode
 
 router = Router(tags=["hub"])
 Json = dict[str, Any]  # Any: JSON values
@@ -252,11 +255,16 @@ def _range(from_at: str, to_at: str) -> tuple[datetime, datetime]:
 # -------------------------------------------------------------------------------------------- subscriptions
 
 
-class Deed(Schema):
+class Switch(Schema):
     id: str = Field(min_length=1, max_length=2_000)
+    reason: str = Field(min_length=1, max_length=500)
 
 
-class Reason(Deed):
+class Letter(Schema):
+    id: str = Field(min_length=1, max_length=40)
+
+
+class Leaving(Letter):
     reason: str = Field(min_length=1, max_length=500)
 
 
@@ -264,6 +272,82 @@ class Reason(Deed):
 def subscriptions(request: SeatedRequest) -> Json:
     """Who is told of what, and how that goes. Endpoints are shown without their secrets."""
     demand(request.auth, Right.HUB_READ)
-    access = LINE.access(request.auth)
-    rows = LINE.ask(lambda hub: hub_notifications.subscriptions(hub, access))
-    return {"subscriptions": rows, "now": instant_text(system_clock())}
+    tenant = LINE.access(request.auth).tenant
+    found = LINE.ask(lambda hub: hub_notifications.subscriptions(hub, tenant))
+    return {**found, "now": instant_text(system_clock())}
+
+
+@router.post("/hub/subscriptions/pause")
+def pause(request: SeatedRequest, body: Switch) -> Json:
+    """Nothing is sent until it is resumed; whose rights it reads with stays as it was."""
+    return _switch(request.auth, body, active=False)
+
+
+@router.post("/hub/subscriptions/resume")
+def resume(request: SeatedRequest, body: Switch) -> Json:
+    """Changes from now on are sent again."""
+    return _switch(request.auth, body, active=True)
+
+
+def _switch(viewer: Viewer, body: Switch, *, active: bool) -> Json:
+    demand(viewer, Right.HUB_SUBSCRIBE)
+    reason, tenant = _reason(body.reason), LINE.access(viewer).tenant
+    LINE.ask(lambda hub: hub.subscriptions.set_active(tenant, body.id, active))
+    _note(viewer, "hub.subscription.resumed" if active else "hub.subscription.paused", body.id, reason)
+    return {"ok": True}
+
+
+@router.get("/hub/parked")
+def parked(request: SeatedRequest, subscription: _Text = "") -> Json:
+    """Notifications that could not be delivered and wait for a person."""
+    viewer = request.auth
+    demand(viewer, Right.HUB_PARKED)
+    tenant, contents = LINE.access(viewer).tenant, _may(viewer, Right.HUB_READ)
+    found = LINE.ask(lambda hub: hub_notifications.parked(hub, tenant, subscription, contents=contents))
+    return {**found, "now": instant_text(system_clock())}
+
+
+@router.post("/hub/parked/retry")
+def retry(request: SeatedRequest, body: Letter) -> Json:
+    """Sends it once more, at its place in the queue."""
+    viewer = request.auth
+    demand(viewer, Right.HUB_PARKED)
+    demand(viewer, Right.RETRY_DEAD_LETTERS)
+    tenant = LINE.access(viewer).tenant
+    LINE.ask(lambda hub: hub.subscriptions.retry(tenant, body.id))
+    _note(viewer, "hub.notification.retried", body.id, "")
+    return {"ok": True}
+
+
+@router.post("/hub/parked/give-up")
+def give_up(request: SeatedRequest, body: Leaving) -> Json:
+    """Drops it for good; the reason is kept in the audit chain."""
+    viewer = request.auth
+    demand(viewer, Right.HUB_PARKED)
+    demand(viewer, Right.RETRY_DEAD_LETTERS)
+    reason, tenant = _reason(body.reason), LINE.access(viewer).tenant
+    LINE.ask(lambda hub: hub.subscriptions.give_up(tenant, body.id, reason))
+    _note(viewer, "hub.notification.given_up", body.id, reason)
+    return {"ok": True}
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise BadRequestError("A reason is needed", where="reason", ko="사유를 적어 주십시오.")
+    return text.strip()
+
+
+def _note(viewer: Viewer, action: str, thing: str, reason: str) -> None:
+    """The hub's store and the civic one share no transaction: the deed is done first, then told in the audit chain."""
+    with civic.transaction() as tx:
+        civic.audit(
+            tx,
+            authority=viewer.authority,
+            actor=viewer.actor.id,
+            action=action,
+            thing=thing,
+            mode=Mode(mode_banner() or Mode.LIVE),
+            now=system_clock(),
+            body={"reason": reason},
+            retention="administration",
+        )

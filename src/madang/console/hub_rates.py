@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 MINUTES = 60
 _WINDOW_S = 60.0
-_LEAST_S = 10.0
+_LEAST_S = 25.0
 
 
 @dataclass(slots=True)

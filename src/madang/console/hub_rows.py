@@ -71,11 +71,14 @@ def _short(instance: Json) -> Json:
     value = instance.get(VALUE_MEMBER.get(str(instance.get("type")), "value"))
     if isinstance(value, str):
         value = value[:MOST_TEXT]
+    elif isinstance(value, Mapping) and isinstance(value.get("@value"), str):
+        value = {"@type": value.get("@type"), "@value": value["@value"][:MOST_TEXT]}
     elif isinstance(value, Mapping):
-        value = str(value.get("@value") or value.get("ko") or value.get("en") or "{…}")[:MOST_TEXT]
+        value = str(value.get("ko") or value.get("en") or "{…}")[:MOST_TEXT]
     elif isinstance(value, list):
         value = f"[{len(value)}]"
-    return {"kind": instance.get("type"), "value": value, "unit": instance.get("unitCode")}
+    kind = "Property" if instance.get("type") == "LanguageProperty" else instance.get("type")
+    return {"kind": kind, "value": value, "unit": instance.get("unitCode")}
 
 
 def entity_detail(stored: Stored) -> Json:

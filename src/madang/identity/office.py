@@ -94,6 +94,8 @@ class Page:
     order: int = 50
     waiting: Callable[[frozenset[str]], int] | None = None
     """How much work waits behind it in those cities, for the front page and the menu."""
+    opens: bool = True
+    """Whether its rights alone open the office; False for a page that is only a way to somewhere else."""
 
 
 class OfficeSite(UnfoldAdminSite):
@@ -120,7 +122,7 @@ class OfficeSite(UnfoldAdminSite):
 
     def _rights(self) -> frozenset[Right]:
         tables = {table.view_right for table in self._tables()}
-        return frozenset(tables.union(*(page.rights for page in self.pages.values())))
+        return frozenset(tables.union(*(page.rights for page in self.pages.values() if page.opens)))
 
     def _tables(self) -> list[CityScopedAdmin[Any]]:  # Any: tables of every model
         return [table for table in self._registry.values() if isinstance(table, CityScopedAdmin)]

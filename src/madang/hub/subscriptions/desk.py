@@ -27,9 +27,9 @@ from madang.hub.sqlite.group import moment_of, ms_of
 from madang.hub.store import Store, WriteTx
 from madang.hub.subscriptions.clockwork import Clockwork
 from madang.hub.subscriptions.delivery import Deliverer
-from madang.hub.subscriptions.observer import Kept, Registries, encode_kept, every_row
+from madang.hub.subscriptions.observer import Kept, Registries, decode_kept, encode_kept, every_row
 from madang.hub.subscriptions.occurrence import entity_ids
-from madang.hub.subscriptions.subscription import Subscription, masked_uri, patched, read_subscription
+from madang.hub.subscriptions.subscription import Replayed, Subscription, masked_uri, patched, read_subscription
 from madang.identity.rights import Right
 from madang.journal.session import Row, Session
 from madang.kernel.clock import Clock
@@ -228,6 +228,21 @@ class Subscriptions:
         source, address = (old.context, old.context_address) if names is CORE_CONTEXT else (names.source, address)
         kept = encode_kept(_kept(one, source, access, address, tenant_said=old.tenant_said))
         _raise(await self._store.write(lambda tx: _update(tx, tenant, old, one, kept)))
+        await self._follow(tenant)
+
+    async def set_active(self, tenant: str, subscription_id: str, active: bool) -> None:
+        """Pauses it or lets it go on; unlike after `update` it reads in the same name as before, so that looking after
+        it widens nothing. Raises `ResourceNotFoundError`."""
+        tenant = tenant.lower()
+        await self._follow(tenant)
+        old = self.find(tenant, subscription_id)
+        rows = await self._store.read(lambda session: session.execute(_FIND, (tenant, subscription_id)))
+        if not rows or rows[0][1] is None:
+            raise _missing(subscription_id)
+        kept = decode_kept(rows[0][1])
+        kept.document = kept.document | {"isActive": active}
+        one = read_subscription(kept.document, Replayed(kept.names))
+        _raise(await self._store.write(lambda tx: _update(tx, tenant, old, one, encode_kept(kept))))
         await self._follow(tenant)
 
     async def delete(self, tenant: str, subscription_id: str, access: Access) -> None:

@@ -46,6 +46,7 @@ class Kept(msgspec.Struct, kw_only=True):
 
 _DECODER = msgspec.json.Decoder(Kept)
 encode_kept = msgspec.json.Encoder().encode
+decode_kept = _DECODER.decode
 
 
 def compiled(row: Row) -> Subscription:
