@@ -371,7 +371,7 @@ class _Reader:
         instance: dict[str, Json] = {"type": kind} if kind else {}
         found = False
         for key, value in raw.items():
-            if key == member:
+            if key == member and kind:
                 found = True
                 instance[key] = self._value(name, kind, value, depth)
             elif key == "type":
