@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,7 +34,8 @@ DOCUMENT = orjson.loads(orjson.dumps(describe(OPERATIONS)))
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 IDS = [f"urn:ngsi-ld:Sensor:{number}" for number in range(5)]
-EXAMPLES = 12
+SUBSCRIPTION = "urn:ngsi-ld:Subscription:1"
+EXAMPLES = 8
 AnyOperation = APIOperation[Any, Any, Any, Any]  # Any: as schemathesis has it
 AnyCase = Case[Any]  # Any: the same
 
@@ -96,6 +98,13 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             for number, one in enumerate(IDS)
         ]
         httpx.post(f"{url}/ngsi-ld/v1/entityOperations/upsert", json=entities).raise_for_status()
+        subscription = {
+            "id": SUBSCRIPTION,
+            "type": "Subscription",
+            "entities": [{"type": "Nothing"}],
+            "notification": {"endpoint": {"uri": "https://example.org/notify"}},
+        }
+        httpx.post(f"{url}/ngsi-ld/v1/subscriptions", json=subscription).raise_for_status()
         yield url
 
 
@@ -110,14 +119,23 @@ def asked() -> list[tuple[AnyOperation, GenerationMode]]:
     return found
 
 
+def known_paths(operation: AnyOperation) -> list[dict[str, str] | None]:
+    """Paths of things that are there, since no address made up would be; None where a path has no id."""
+    names = re.findall(r"{(\w+)}", operation.path)
+    if not names:
+        return [None]
+    others = {"attrId": "a", "type": "Sensor", "contextId": "x", "instanceId": "urn:ngsi-ld:Instance:1"}
+    return [{name: others.get(name, one if name == "entityId" else SUBSCRIPTION) for name in names} for one in IDS]
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(("operation", "mode"), asked(), ids=lambda one: getattr(one, "label", one))
 def test_generated_requests_are_answered_as_described(hub: str, operation: AnyOperation, mode: GenerationMode) -> None:
-    cases = operation.as_strategy(mode)
-    if "{entityId}" in operation.path and mode is GenerationMode.POSITIVE:
-        others = {name: "a" for name in ("attrId",) if f"{{{name}}}" in operation.path}
-        known = [operation.as_strategy(mode, path_parameters={"entityId": one, **others}) for one in IDS]
-        cases = st.one_of(cases, *known) if "{instanceId}" not in operation.path else cases
+    cases = st.one_of(
+        [operation.as_strategy(mode, path_parameters=path) for path in known_paths(operation)]
+        if mode is GenerationMode.POSITIVE
+        else [operation.as_strategy(mode)]
+    )
 
     @settings(
         max_examples=EXAMPLES,
