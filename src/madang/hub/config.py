@@ -42,7 +42,25 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     group_max: int = 512
     """At most this many waiting writes share one commit."""
     feed_keep_days: int = 30
-    """Changes older than this leave the feed and its history."""
+    """Changes older than this leave the feed; history goes on in files."""
+    history: str = ""
+    """The folder of history files; beside the store where nothing is said."""
+    history_hot_s: float = 3_600.0
+    """History younger than this is read from the store's rows; older is moved to Parquet files."""
+    history_hot_rows: int = 20_000
+    """It is moved earlier where more changes than these wait, so that reading them stays quick."""
+    history_keep_days: float = 0.0
+    """How long history is kept, in rows and files; 0 is for ever. Entities themselves are not touched."""
+    history_keep_days_of: dict[str, float] = {}
+    """The same by entity type (core name); of an entity of several types the shortest counts."""
+    history_memory: str = "512MB"
+    """What questions about history may use of memory; the rest goes to disk."""
+    history_instances: int = 1_000
+    """At most so many instances of one attribute in one answer; where there are more, it is partial (206)."""
+    history_answer: int = 100_000
+    """At most so many instances, or aggregation periods, in one answer altogether."""
+    history_grace_s: float = 60.0
+    """Files that were superseded stay this long for those who are reading them."""
     rejects_kept: int = 10_000
     stale_after_s: float = 600.0
     """A feed silent for longer is shown as stale unless `feed_stale_after_s` names it."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,11 @@ from madang.hub.entity import Entity, Json, has_kind, read_entity
 from madang.hub.errors import BadRequestDataError, NgsiLdError, StoreRefusedError
 from madang.hub.expiry import Expiry
 from madang.hub.feed import FeedChange
-from madang.hub.query import Query
+from madang.hub.history.finding import HistoryPage
+from madang.hub.history.history import History
+from madang.hub.history.query import HistoryQuery
+from madang.hub.history.series import Series
+from madang.hub.query import Query, TypeName
 from madang.hub.sqlite.store import SqliteStore
 from madang.hub.store import Feed, Page, RejectSummary, Store, WriteTx
 from madang.hub.subscriptions.desk import Subscriptions
@@ -31,6 +36,7 @@ from madang.kernel.errors import MadangError
 
 T = TypeVar("T")
 _HOUSEKEEPING_S = 3600.0
+_PAST_S = 60.0
 _CHUNK = 200
 
 log = logging.getLogger("madang.hub")
@@ -66,6 +72,8 @@ class Hub:
         self.contexts = ContextSource(config, store=store, clock=clock)
         self.store = store
         self.expiry = Expiry(store, clock)
+        self.past = History(store, config, clock)
+        self._keeping_past: asyncio.Task[None] | None = None
         self.subscriptions = Subscriptions(store, self.contexts, config, clock)
         self._clock = clock
         self._housekeeping: asyncio.Task[None] | None = None
@@ -78,12 +86,18 @@ class Hub:
         await hub.subscriptions.open()
         await hub.expiry.start()
         hub._housekeeping = asyncio.get_running_loop().create_task(hub._keep_house())
+        hub._keeping_past = asyncio.get_running_loop().create_task(hub._keep_past())
         return hub
 
     async def close(self) -> None:
         """Finishes waiting writes and closes the store."""
         if self._housekeeping is not None:
             self._housekeeping.cancel()
+        if self._keeping_past is not None:
+            self._keeping_past.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeping_past
+        self.past.close()
         await self.expiry.close()
         await self.subscriptions.close()
         await self.store.close()
@@ -97,8 +111,67 @@ class Hub:
             await asyncio.sleep(_HOUSEKEEPING_S)
 
     async def trim(self) -> int:
-        """Drops changes older than configured; how many went."""
-        return await self.store.trim(self._clock() - timedelta(days=self.config.feed_keep_days))
+        """Drops changes older than configured that history keeps in files; how many went."""
+        before = self._clock() - timedelta(days=self.config.feed_keep_days)
+        oldest_ms = await self.past.oldest_unrolled()
+        if oldest_ms is not None and oldest_ms < before.timestamp() * 1_000:
+            await self.roll()
+            oldest_ms = await self.past.oldest_unrolled()
+        if oldest_ms is not None:
+            before = min(before, datetime.fromtimestamp(oldest_ms / 1_000, UTC))
+        return await self.store.trim(before)
+
+    # History.
+
+    async def _keep_past(self) -> None:
+        async with self.store.lease("history") as lease:
+            while True:
+                await asyncio.sleep(_PAST_S)
+                await lease.acquired()
+                try:
+                    await self.past.roller.keep()
+                except Exception:  # of SQL, DuckDB and disk alike: the next round does again what this one left
+                    log.exception("history could not be moved to files; trying again in a minute")
+
+    async def history(self, tenant: str, query: HistoryQuery) -> HistoryPage:
+        """A page of entities with their attribute instances, recent and old in one view (clause 5.7.4)."""
+        return await self.past.query(tenant.lower(), query)
+
+    async def series(
+        self,
+        tenant: str,
+        entity_id: str,
+        attribute: str,
+        from_at: datetime,
+        to_at: datetime,
+        max_points: int = 500,
+        dataset: str = "",
+    ) -> Series:
+        """One attribute between two instants, as at most so many points, or as changes where it is no number."""
+        return await self.past.series(tenant.lower(), entity_id, attribute, from_at, to_at, max_points, dataset)
+
+    async def roll(self) -> int:
+        """Moves what is due into history files; how many changes."""
+        async with self.store.lease("history") as lease:
+            await lease.acquired()
+            return await self.past.roller.keep()
+
+    async def erase(self, tenant: str, entity_id: str, attribute: str = "") -> None:
+        """Removes an entity, or one attribute of it, from state, history, feed, files and the space they leave.
+
+        Its id goes on standing in the feed, without anything else, until the feed drops it.
+        """
+        code = tenant.lower()
+        made = change.delete_attribute(entity_id, attribute, every=True) if attribute else change.delete(entity_id)
+        await self.store.write(lambda tx: tx.apply(code, made, "erasure"))
+        await self.past.erase(code, entity_id, attribute)
+
+    async def erase_type(self, tenant: str, name: str) -> None:
+        """The same for all entities of a type (core name)."""
+        code = tenant.lower()
+        while entities := (await self.query(code, Query(types=TypeName(name), limit=_CHUNK))).entities:
+            await self.write(code, [change.delete(one.id) for one in entities], "erasure")
+        await self.past.erase_type(code, name)
 
     # Entities.
 

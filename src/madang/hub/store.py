@@ -101,6 +101,10 @@ class WriteTx(Protocol):
         """Applies a mutation to what is stored now: state, history and feed together, or nothing and a refusal."""
         ...
 
+    def tenant(self, tenant: str) -> int:
+        """The tenant's number in the tables; it is made where it is new."""
+        ...
+
     def heard(self, tenant: str, source: str, readings: int) -> None:
         """Notes that a source was heard."""
         ...
@@ -205,6 +209,10 @@ class Store(Protocol):
 
     async def trim(self, before: datetime) -> int:
         """Drops changes and answers older than `before`; how many changes went."""
+        ...
+
+    async def scrub(self) -> None:
+        """Leaves nothing of what was deleted in the store's own files. Writes wait meanwhile: for erasures only."""
         ...
 
     async def backup(self, path: Path) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from madang.hub.access import Access, Gate, is_loopback
 from madang.hub.errors import NgsiLdError, ResourceNotFoundError
-from madang.hub.http import batches, discovery, entities, hosted, openapi, provision, purge, subscriptions
+from madang.hub.http import batches, discovery, entities, hosted, openapi, provision, purge, subscriptions, temporal
 from madang.hub.http.discovery import Censuses
 from madang.hub.http.door import Door
 from madang.hub.http.operation import Operation, Router
@@ -32,6 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *discovery.OPERATIONS,
     *hosted.OPERATIONS,
     *subscriptions.OPERATIONS,
+    *temporal.OPERATIONS,
     *openapi.OPERATIONS,
 )
 ROUTER = Router(OPERATIONS)
@@ -119,4 +120,4 @@ class HubApp:
 
     def _exists(self, tenant: str) -> bool:
         """Whether anything was ever written for a tenant."""
-        return bool(self.hub.store.types(tenant)) or self.hub.subscriptions.knows(tenant)
+        return self.hub.store.number(tenant) is not None or self.hub.subscriptions.knows(tenant)

@@ -384,6 +384,9 @@ class PostgresStore:
 
     # The whole.
 
+    async def scrub(self) -> None:
+        raise StoreUnavailableError("not yet")
+
     async def backup(self, path: Path) -> None:
         raise StoreUnavailableError("not yet", where=str(path))
 

@@ -199,6 +199,10 @@ class Group:
             catalog.selects.clear()
         return kind
 
+    def tenant(self, tenant: str) -> int:
+        """The tenant's number; it is made where it is new."""
+        return (self._store.catalog(tenant) or self._store.make_tenant(tenant)).tenant
+
     def heard(self, tenant: str, source: str, readings: int) -> None:
         """Notes that a source was heard."""
         self._count(tenant, source, 0, readings)

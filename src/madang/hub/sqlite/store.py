@@ -526,6 +526,22 @@ class SqliteStore:
 
     # Files.
 
+    async def scrub(self) -> None:
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+        self._writing = asyncio.get_running_loop().create_task(self._scrub())
+        await asyncio.shield(self._writing)
+
+    async def _scrub(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._commit_thread, self._vacuum)
+        finally:
+            await self._write_groups()
+
+    def _vacuum(self) -> None:
+        self.writer.execute("VACUUM")
+        self.writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     async def backup(self, path: Path) -> None:
         if path.exists():
             raise StoreUnavailableError(f"{path} exists already; a backup never overwrites", where=str(path))
