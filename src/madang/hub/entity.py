@@ -365,7 +365,7 @@ class _Reader:
             return self._untyped(name, raw, depth)
         return self._reified(name, raw, kind, member, depth)
 
-    def _reified(self, name: str, raw: dict[str, Json], kind: str, member: str, depth: int) -> Json:
+    def _reified(self, name: str, raw: dict[str, Json], kind: str, member: str | None, depth: int) -> Json:
         if depth > self._depth:
             raise BadRequestDataError(f"{name} nests deeper than {self._depth} levels", where=name)
         instance: dict[str, Json] = {"type": kind} if kind else {}
@@ -457,7 +457,7 @@ class _Reader:
                 geo = concise == "Property" and _is_geometry(raw[member])
                 return self._reified(name, raw, "GeoProperty" if geo else concise, member, depth)
         if depth <= self._loose:
-            return self._reified(name, raw, "", "", depth)
+            return self._reified(name, raw, "", None, depth)
         raise BadRequestDataError(f"{name} has neither type nor value", where=name, hint=_KINDS_HINT)
 
     def _simple(self, name: str, raw: dict[str, Json], depth: int) -> Json:
