@@ -365,7 +365,7 @@ class _Reader:
             return self._untyped(name, raw, depth)
         return self._reified(name, raw, kind, member, depth)
 
-    def _reified(self, name: str, raw: dict[str, Json], kind: str, member: str | None, depth: int) -> Json:
+    def _reified(self, name: str, raw: dict[str, Json], kind: str, member: str, depth: int) -> Json:
         if depth > self._depth:
             raise BadRequestDataError(f"{name} nests deeper than {self._depth} levels", where=name)
         instance: dict[str, Json] = {"type": kind} if kind else {}
@@ -457,7 +457,7 @@ class _Reader:
                 geo = concise == "Property" and _is_geometry(raw[member])
                 return self._reified(name, raw, "GeoProperty" if geo else concise, member, depth)
         if depth <= self._loose:
-            return self._reified(name, raw, "", None, depth)
+            return self._reified(name, raw, "", "", depth)
         raise BadRequestDataError(f"{name} has neither type nor value", where=name, hint=_KINDS_HINT)
 
     def _simple(self, name: str, raw: dict[str, Json], depth: int) -> Json:
@@ -602,10 +602,12 @@ def _is_plain(raw: dict[str, Json]) -> bool:
     value = raw.get("value")
     if value.__class__ not in _SCALARS or value == NULL:
         return False
-    observed, unit = raw.get("observedAt", ""), raw.get("unitCode", "x")
-    if observed.__class__ is not str or unit.__class__ is not str or not unit or unit == NULL:
+    observed, unit = raw.get("observedAt"), raw.get("unitCode")
+    if unit is not None and (unit.__class__ is not str or not unit or unit == NULL):
         return False
-    return not observed or (observed[-1] == "Z" and _is_instant(observed))
+    if observed is None:
+        return "observedAt" not in raw and (unit is not None or "unitCode" not in raw)
+    return observed.__class__ is str and observed[-1:] == "Z" and _is_instant(observed)
 
 
 def _dataset(value: Json, name: str) -> str:
