@@ -451,7 +451,7 @@ def _compare(condition: Compare, document: str, leaves: list[str], sought: _Soug
         return either
     form = "json_type({0}, ?) IS NOT NULL" if condition.operator is Operator.UNEQUAL else _TEXTUAL
     there = joined([Sql(form.format(document), (leaf,)) for leaf in leaves], "OR")
-    return Sql(f"({there.text}) AND NOT ({either.text})", (*there.values, *either.values))
+    return Sql(f"({there.text}) AND NOT coalesce({either.text}, 0)", (*there.values, *either.values))
 
 
 _TEXTUAL = "json_type({0}, ?) IN ('text', 'array', 'object')"

@@ -7,7 +7,6 @@ meanwhile comes once, and a time further away than one interval (the clock was s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from madang.hub.store import Store, WriteTx
 from madang.hub.subscriptions.observer import WAKE, Registries
 from madang.hub.subscriptions.occurrence import periodic
 from madang.hub.subscriptions.subscription import Subscription
+from madang.hub.subscriptions.waiting import set_within
 from madang.identity.rights import Right
 from madang.kernel.clock import Clock
 from madang.kernel.errors import MadangError
@@ -94,8 +94,7 @@ class Clockwork:
         loop = asyncio.get_running_loop()
         wait_s = min([_LONGEST_WAIT_S, *(at - loop.time() for at in self._due.values())])
         if wait_s > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait_s)
+            await set_within(self._changed, wait_s)
         if self._changed.is_set() or not self._due:
             self._changed.clear()
             await self._set()

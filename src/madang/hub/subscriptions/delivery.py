@@ -15,18 +15,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from madang.hub.access import Access
 from madang.hub.config import HubConfig
 from madang.hub.contexts.source import ContextSource
+from madang.hub.http.linked import Reach, reach
+from madang.hub.http.parameters import MAX_JOIN_LEVEL, Join
 from madang.hub.outward import Outward
 from madang.hub.sqlite.group import ms_of
 from madang.hub.store import Lease, Store, WriteTx
+from madang.hub.subscriptions.happening import Phase
 from madang.hub.subscriptions.lanes import Lanes, Trust
-from madang.hub.subscriptions.notification import compose
+from madang.hub.subscriptions.notification import compose, view_of
 from madang.hub.subscriptions.observer import WAKE, Registries
-from madang.hub.subscriptions.occurrence import occurrences
+from madang.hub.subscriptions.occurrence import Occurrence, occurrences
 from madang.hub.subscriptions.outgoing import DeliveryError, HttpSender, MqttSender
 from madang.hub.subscriptions.settlement import Settlement
 from madang.hub.subscriptions.subscription import Subscription
+from madang.hub.subscriptions.waiting import set_within
 from madang.journal.session import Row, Session
 from madang.kernel.clock import Clock
 from madang.kernel.errors import MadangError
@@ -158,8 +163,7 @@ class Deliverer:
         loop = asyncio.get_running_loop()
         looked_at = loop.time()
         while lease.held:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _POLL_S)
+            await set_within(self._woken, _POLL_S)
             self._woken.clear()
             self._look_at_hinted()
             if loop.time() - looked_at >= _POLL_S or not self._alone:
@@ -265,7 +269,8 @@ class Deliverer:
             names = await self._contexts.get(one.context)
         except MadangError as error:
             raise DeliveryError(f"the @context of the subscription cannot be had: {error.detail}") from None
-        message = compose(one, notification_id, at_ms, occurrences(kept), names)
+        found = occurrences(kept)
+        message = compose(one, notification_id, at_ms, found, names, await self._reached(one, found))
         endpoint = one.endpoint
         limit_s = min(endpoint.timeout_s or self._config.notify_timeout_s, self._config.notify_timeout_max_s)
         async with self._lanes.place(queue.trust, _host(endpoint.uri)):
@@ -277,6 +282,15 @@ class Deliverer:
                         await self._http.send(endpoint, message)
             except TimeoutError:
                 raise DeliveryError(f"the endpoint did not answer within {limit_s:g} s") from None
+
+    async def _reached(self, one: Subscription, found: list[Occurrence]) -> Reach | None:
+        """Linked entities to go along (clauses 4.5.23, 5.2.14), as they are now."""
+        if not one.shown.join:
+            return None
+        access = one.access or Access(None, one.tenant, ())
+        roots = [each.stored() for each in found if each.phase is not Phase.DELETED]
+        join = Join(one.shown.join == "inline", min(one.shown.join_level, MAX_JOIN_LEVEL))
+        return await reach(self._store, access, roots, view_of(one), join)
 
     def _missed(self, queue: Queue, one: Subscription, seq: int, attempts: int, error: DeliveryError) -> None:
         queue.failures += 1
@@ -307,8 +321,7 @@ class Deliverer:
         queue.nudge.clear()
         if one.endpoint.is_mqtt:
             await self._mqtt.hang_up(one.id)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(queue.nudge.wait(), delay_s)
+        await set_within(queue.nudge, delay_s)
         queue.retry_at_ms = None
 
     async def _bound(self, queue: Queue) -> None:
@@ -339,8 +352,7 @@ class Deliverer:
     async def _settle(self) -> None:
         while True:
             await self._settling.wait()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._many.wait(), _SETTLE_S)
+            await set_within(self._many, _SETTLE_S)
             self._settling.clear()
             self._many.clear()
             try:

@@ -12,6 +12,7 @@ import orjson
 from madang.hub.changes import instances
 from madang.hub.contexts.context import Context
 from madang.hub.entity import NULL, VALUE_MEMBER
+from madang.hub.http.linked import Reach
 from madang.hub.http.wire import LINK_REL, context_member
 from madang.hub.names import CORE_URL
 from madang.hub.render import Form, View, feature, render
@@ -57,13 +58,23 @@ def view_of(one: Subscription) -> View:
     )
 
 
-def compose(one: Subscription, notification_id: str, at_ms: int, found: list[Occurrence], names: Context) -> Message:
-    """The notification as it goes out (clauses 5.3.1, 6.3.5, 6.3.14)."""
+def compose(
+    one: Subscription,
+    notification_id: str,
+    at_ms: int,
+    found: list[Occurrence],
+    names: Context,
+    reached: Reach | None = None,
+) -> Message:
+    """The notification as it goes out (clauses 5.3.1, 6.3.5, 6.3.14), with the linked entities that were reached."""
     view = view_of(one)
-    entities = [shown(one, view, each, names, at_ms) for each in found]
-    data: Json = entities
+    reached = reached or Reach()
+    entities = [shown(one, view, each, names, at_ms, reached) for each in found]
+    linked = [render(stored, behind, names) for stored, behind in reached.flat]
+    data: Json = [*entities, *linked]
     if one.endpoint.accept == _GEO:
         features = [_feature(each, view, entity) for each, entity in zip(found, entities, strict=True)]
+        features += [feature(stored, behind, said) for (stored, behind), said in zip(reached.flat, linked, strict=True)]
         data = {"type": "FeatureCollection", "features": features}
     body: dict[str, Json] = {
         "id": notification_id,
@@ -95,14 +106,16 @@ def _feature(each: Occurrence, view: View, entity: dict[str, Json]) -> dict[str,
     return feature(each.stored(), view, entity)
 
 
-def shown(one: Subscription, view: View, each: Occurrence, names: Context, at_ms: int) -> dict[str, Json]:
+def shown(
+    one: Subscription, view: View, each: Occurrence, names: Context, at_ms: int, reached: Reach
+) -> dict[str, Json]:
     """One entity as the subscription asked for it; deleted ones and attributes say so (clause 5.8.6)."""
     if each.phase is Phase.DELETED:
         types = [names.term(name) for name in each.types]
         entity: dict[str, Json] = {"id": each.id, "type": types[0] if len(types) == 1 else types}
         entity["deletedAt"] = time_text(at_ms)
     else:
-        entity = render(each.stored(), view, names)
+        entity = render(each.stored(), view, names, reached.graph_from(each.id))
     _add_gone(entity, view, each, names, at_ms)
     if one.shown.changes and each.previous:
         _add_previous(entity, view, each, names)

@@ -251,7 +251,8 @@ class _Line:
     async def close(self) -> None:
         """Leaves the broker."""
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self._client.disconnect(), 1.0)
+            async with asyncio.timeout(1.0):
+                await self._client.disconnect()
 
 
 class _PinnedTrust(ssl.SSLContext):
