@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterable
@@ -129,6 +130,7 @@ async def serve(app: App) -> None:
 async def main(which: str, path: Path, indexed: tuple[str, ...]) -> None:
     """Opens the store and serves."""
     if which == "bare":
+        gc.set_threshold(50_000, 20, 10)  # as the hub has it
         await serve(Bare(path, indexed))
         return
     hub = await Hub.open(HubConfig(store=str(path), indexed_attributes=indexed))

@@ -252,9 +252,9 @@ class _Reader:
         entity_id, scope, expires_at = "", None, None
         types: tuple[str, ...] = ()
         attributes: dict[str, Attribute] = {}
-        canonical, known = self._names.canonical, self._names.known
+        known = self._names.known
         for key, value in raw.items():
-            name = known.get(key) or (canonical(key) if key[:1] != "@" else key)
+            name = known.get(key) or self._member(key)
             if name not in _HEAD:
                 if name in attributes:
                     raise BadRequestDataError(f"{key!r} names an attribute that is there already", where=key)
@@ -268,6 +268,12 @@ class _Reader:
             elif name == "expiresAt":
                 expires_at = self._expiry(value, "expiresAt")
         return Entity(entity_id, types, attributes, self.shapes, scope, expires_at, self.expires_ms)
+
+    def _member(self, key: str) -> str:
+        name = self._names.canonical(key) if key[:1] != "@" else key
+        if name[:1] == "@" and name not in _HEAD:
+            raise BadRequestDataError(f"{key!r} cannot be an attribute name", where=key)
+        return name
 
     def _types(self, value: Json) -> tuple[str, ...]:
         if value.__class__ is str and value and value != NULL:
@@ -603,10 +609,13 @@ def _is_plain(raw: dict[str, Json]) -> bool:
     if value.__class__ not in _SCALARS or value == NULL:
         return False
     observed, unit = raw.get("observedAt"), raw.get("unitCode")
-    if unit is not None and (unit.__class__ is not str or not unit or unit == NULL):
+    if unit is None:
+        if "unitCode" in raw:
+            return False
+    elif unit.__class__ is not str or not unit or unit == NULL:
         return False
     if observed is None:
-        return "observedAt" not in raw and (unit is not None or "unitCode" not in raw)
+        return "observedAt" not in raw
     return observed.__class__ is str and observed[-1:] == "Z" and _is_instant(observed)
 
 

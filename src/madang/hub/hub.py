@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Hub:
     async def open(cls, config: HubConfig | None = None, clock: Clock = system_clock) -> Hub:
         """Opens the store named in the configuration, upgrading an older one; raises `StoreRefusedError`."""
         config = config or HubConfig()
+        _collect_seldom()
         hub = cls(config, clock, await open_store(config, clock))
         await hub.subscriptions.open()
         await hub.expiry.start()
@@ -218,7 +220,7 @@ class Hub:
                 tx.reject(tenant, source, refused.error.detail, refused.entity_id.encode())
             return result
 
-        result = await self.store.write(work)
+        result = await self.store.write(work, (tenant, _ids(mutations)))
         self.expiry.note_all(read)
         return BatchResult(result.created, result.updated, (*misfits, *result.errors))
 
@@ -241,9 +243,11 @@ class Hub:
 
     async def write(self, tenant: str, mutations: list[Mutation], source: str) -> BatchResult:
         """Applies mutations in order; each stands or fails by itself. Long lists are cut: others get their turn."""
+        tenant = tenant.lower()
         chunks = [mutations[start : start + _CHUNK] for start in range(0, len(mutations), _CHUNK)]
         writes = [
-            self.store.write(partial(_applied, tenant=tenant.lower(), mutations=c, source=source)) for c in chunks
+            self.store.write(partial(_applied, tenant=tenant, mutations=c, source=source), (tenant, _ids(c)))
+            for c in chunks
         ]
         return _joined(await asyncio.gather(*writes))
 
@@ -304,6 +308,20 @@ async def open_store(config: HubConfig, clock: Clock = system_clock) -> Store:
         hint = "pip install 'madang[postgres]'"
         raise StoreRefusedError("hub.store is a PostgreSQL, and psycopg is missing", where="store", hint=hint) from None
     return await PostgresStore.open(config.store, config, clock)
+
+
+def _collect_seldom() -> None:
+    """Has cyclic garbage looked for less often, in the whole process.
+
+    A batch of 1,000 entities is 10,000 dictionaries that die by themselves; looking through them every 700 takes 30 %
+    of its time (measured). 50,000 young objects are about 10 MB.
+    """
+    young, middle, old = gc.get_threshold()
+    gc.set_threshold(max(young, 50_000), max(middle, 20), old)
+
+
+def _ids(mutations: Iterable[Mutation]) -> tuple[str, ...]:
+    return tuple(mutation.entity_id for mutation in mutations)
 
 
 @dataclass(frozen=True, slots=True)

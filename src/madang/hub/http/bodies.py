@@ -132,7 +132,8 @@ def allow(app: HubApp, request: Request, access: Access, entity: Entity, right: 
 async def apply(app: HubApp, access: Access, mutation: Mutation) -> Effect:
     """What a mutation did; a refusal is raised."""
     tenant, source = access.tenant, access.source
-    outcome: Outcome = await app.hub.store.write(lambda tx: tx.apply(tenant, mutation, source))
+    touches = (tenant, (mutation.entity_id,))
+    outcome: Outcome = await app.hub.store.write(lambda tx: tx.apply(tenant, mutation, source), touches)
     if isinstance(outcome, NgsiLdError):
         raise outcome
     if outcome.expires_ms is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ COLUMNS = (
     " e.expires_ms"
 )
 _LOAD = f"SELECT {COLUMNS} FROM entity e WHERE e.tenant = ? AND e.id = ?"  # noqa: S608 -- constants
+_LOAD_MANY = f"SELECT {COLUMNS} FROM json_each(?) j CROSS JOIN entity e ON e.id = j.value WHERE e.tenant = ?"  # noqa: S608
 _INSERT = (
     "INSERT INTO entity (key, tenant, id, types, created_ms, modified_ms, version, source_version, spots, expires_ms,"
     " stamps, body, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?))"
@@ -154,6 +155,23 @@ class Group:
             seen = Observed(seq, row.id, before, row if row.body else None, outcome)
             self._observed.setdefault(tenant, []).append(seen)
         return outcome
+
+    def expect(self, tenant: str, entity_ids: Iterable[str]) -> None:
+        """Loads entities that are going to be worked on together: one by one each costs 4 µs, so 1.5 (measured)."""
+        catalog = self._store.catalog(tenant)
+        if catalog is None:
+            return
+        unknown = []
+        for entity_id in entity_ids:
+            base = self._store.cached(tenant, entity_id)
+            if base is not None:
+                self._slots[tenant, entity_id] = _Slot(catalog, base)
+            else:
+                unknown.append(entity_id)
+        asked = orjson.dumps(unknown).decode() if unknown else "[]"
+        found = {row[1]: stored_of(row) for row in self._run(_LOAD_MANY, (asked, catalog.tenant))} if unknown else {}
+        for entity_id in unknown:
+            self._slots[tenant, entity_id] = _Slot(catalog, found.get(entity_id))
 
     def _load(self, tenant: str, entity_id: str) -> _Slot:
         catalog = self._store.catalog(tenant) or self._store.make_tenant(tenant)

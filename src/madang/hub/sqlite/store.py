@@ -12,7 +12,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache, partial
@@ -54,6 +54,7 @@ _STEPS = 2_000
 _PROBE_LIMIT = 2_000
 _LOOK_STEPS = 4
 _SELECTS = 512
+_TOGETHER = 4
 _TRIMMED = 1_000
 _READERS = 2
 _LOAD = f"SELECT {COLUMNS} FROM entity e WHERE e.tenant = ? AND e.id = ?"  # noqa: S608 -- constants
@@ -62,11 +63,17 @@ _LOAD = f"SELECT {COLUMNS} FROM entity e WHERE e.tenant = ? AND e.id = ?"  # noq
 class _Unit:
     """One waiting write."""
 
-    __slots__ = ("done", "result", "work")
+    __slots__ = ("done", "result", "touches", "work")
 
-    def __init__(self, work: Callable[[WriteTx], Any], done: asyncio.Future[Any]) -> None:  # Any: what the work returns
+    def __init__(
+        self,
+        work: Callable[[WriteTx], Any],  # Any: what the work returns
+        done: asyncio.Future[Any],  # Any: the same
+        touches: Touches | None,
+    ) -> None:
         self.work = work
         self.done = done
+        self.touches = touches
         self.result: Any = None
 
 
@@ -215,10 +222,10 @@ class SqliteStore:
 
     # Writing.
 
-    async def write(self, work: Callable[[WriteTx], T], touches: Touches | None = None) -> T:  # noqa: ARG002 -- no need
+    async def write(self, work: Callable[[WriteTx], T], touches: Touches | None = None) -> T:
         if self._closed:
             raise StoreUnavailableError("The hub is closing")
-        unit = _Unit(work, asyncio.get_running_loop().create_future())
+        unit = _Unit(work, asyncio.get_running_loop().create_future(), touches)
         self._waiting.append(unit)
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write_groups())
@@ -245,6 +252,7 @@ class SqliteStore:
 
     async def _commit(self, units: list[_Unit]) -> None:
         group = self._begin()
+        _expect(group, units)
         slice_ends = time.monotonic() + _SLICE_S
         for unit in units:
             unit.result = unit.work(group)
@@ -572,6 +580,16 @@ class SqliteStore:
             reader.connection.close()
         self.writer.close()
         self._lock.close()
+
+
+def _expect(group: Group, units: Iterable[_Unit]) -> None:
+    touched: dict[str, set[str]] = {}
+    for unit in units:
+        if unit.touches is not None:
+            touched.setdefault(unit.touches[0], set()).update(unit.touches[1])
+    for tenant, entity_ids in touched.items():
+        if len(entity_ids) >= _TOGETHER:
+            group.expect(tenant, entity_ids)
 
 
 def _empty(query: Query) -> Page:
