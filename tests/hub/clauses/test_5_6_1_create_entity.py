@@ -84,6 +84,8 @@ def test_json_ld_brings_its_context_in_the_body_and_json_in_a_link(open_client: 
         entity(scope=[]),
         entity(expiresAt="soon"),
         entity(**{"sp<eed": prop(1)}),
+        entity(**{"@speed": prop(1)}),
+        entity(**{"@graph": []}),
         entity(speed=prop(1), **{"https://uri.etsi.org/ngsi-ld/default-context/speed": prop(2)}),
     ],
 )
