@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -55,18 +56,54 @@ def postgres() -> Iterator[Server]:
 @pytest.fixture
 def postgres_database(postgres: Server) -> str:
     """The address of a hub store with all its tables and nothing in them."""
-    return postgres.database("fresh_hub")
+    address = postgres.address("fresh_hub")
+    postgres_server.empty(address)
+    return address
+
+
+BOTH_STORES = {
+    "test_4_5_5_multi_attributes",
+    "test_4_8_system_times",
+    "test_4_22_expiry",
+    "test_5_6_1_create_entity",
+    "test_5_6_8_batch_upsert",
+    "test_5_6_17_merge_entity",
+    "test_5_6_21_purge_entities",
+    "test_query_over_http",
+}
+"""Modules whose tests run on PostgreSQL too: those that ask most of a store. MADANG_TEST_STORE=postgresql runs all."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Chooses the stores of tests that open a hub."""
+    if "store_kind" not in metafunc.fixturenames:
+        return
+    both = metafunc.module.__name__.rpartition(".")[2] in BOTH_STORES
+    clustered = pytest.param("postgresql", marks=pytest.mark.integration)
+    if os.environ.get("MADANG_TEST_STORE") == "postgresql":
+        metafunc.parametrize("store_kind", [clustered])
+    else:
+        metafunc.parametrize("store_kind", ["sqlite", clustered] if both else ["sqlite"])
 
 
 @pytest.fixture
-def open_hub(tmp_path: Path, fresh_store: Path) -> OpenHub:
-    """Opens the hub of this test; opened again, it is the same file."""
-    shutil.copyfile(fresh_store, tmp_path / "hub.sqlite3")
+def store_address(request: pytest.FixtureRequest, store_kind: str, tmp_path: Path) -> str:
+    """What `HubConfig.store` says in this test: a fresh file, or an empty PostgreSQL."""
+    if store_kind == "postgresql":
+        address: str = request.getfixturevalue("postgres_database")
+        return address
+    shutil.copyfile(request.getfixturevalue("fresh_store"), tmp_path / "hub.sqlite3")
+    return str(tmp_path / "hub.sqlite3")
+
+
+@pytest.fixture
+def open_hub(store_address: str) -> OpenHub:
+    """Opens the hub of this test; opened again, it is the same store."""
 
     @asynccontextmanager
     async def opened(**settings: Any) -> AsyncIterator[Hub]:  # Any: configuration values
         clock = settings.pop("clock", None)
-        config = HubConfig(store=str(tmp_path / "hub.sqlite3"), **settings)
+        config = HubConfig(store=store_address, **settings)
         hub = await (Hub.open(config) if clock is None else Hub.open(config, clock))
         try:
             yield hub

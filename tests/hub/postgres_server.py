@@ -72,6 +72,27 @@ class Server:
         return self.address(name)
 
 
+_EMPTY = """
+DO $$ DECLARE one RECORD; BEGIN
+    FOR one IN SELECT tablename AS name FROM pg_tables
+        WHERE schemaname = 'hub' AND tablename NOT IN ('meta', 'journal_retention')
+    LOOP
+        EXECUTE format('DELETE FROM hub.%I', one.name);
+    END LOOP;
+    FOR one IN SELECT sequencename AS name FROM pg_sequences WHERE schemaname = 'hub' LOOP
+        PERFORM setval(format('hub.%I', one.name)::regclass, 1, false);
+    END LOOP;
+    DELETE FROM hub.meta WHERE name NOT IN ('epoch', 'version');
+END $$
+"""
+
+
+def empty(address: str) -> None:
+    """Takes everything out of a hub store: much quicker than making another."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(_EMPTY)
+
+
 @contextmanager
 def server(**settings: str) -> Iterator[Server]:
     """A running server, gone afterwards."""

@@ -24,3 +24,7 @@ def script(template: str, dialect: str) -> str:
     """DDL for a dialect: fills `{integer}`, `{real}`, `{blob}`, `{strict}` (after a table's closing bracket) and
     `{serial}` (a key column that numbers itself)."""
     return template.format(**_WORDS[dialect])
+
+
+OWN_NAMES = frozenset({"meta", "journal_retention"})
+"""Tables that an empty store has rows in."""

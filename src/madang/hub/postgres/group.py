@@ -364,14 +364,13 @@ class Group:
                 continue
             first = row.key * MAX_GEOMETRIES
             gone += range(first, first + (slot.base.spots if slot.base is not None else 0))
-            rows += (_place(id_, row.key, *one) for id_, one in enumerate(slot.geometries, first))
+            for id_, (attribute, geometry) in enumerate(slot.geometries, first):
+                said = None if geometry["type"] == "Point" else orjson.dumps(geometry).decode()
+                rows.append(place_columns(id_, row.key, attribute, geometry, said))
         if gone:
             self._connection.execute("DELETE FROM place WHERE id = ANY(%s)", (integers(gone),))
         if rows:
-            ids, keys, names, lons, lats, said, west, south, east, north = zip(*rows, strict=True)
-            boxes = (floats(west), floats(south), floats(east), floats(north))
-            where = (floats(lons), floats(lats), texts(said))
-            self._connection.execute(_PLACES, (integers(ids), integers(keys), texts(names), *where, *boxes))
+            send_places(self._connection, rows)
 
     def _send_notes(self) -> None:
         for (number, name), (readings, rejects) in self._sources.items():
@@ -434,8 +433,16 @@ def _columns(slots: list[_Slot]) -> tuple[Any, ...]:  # Any: arrays
     )
 
 
-def _place(id_: int, key: int, attribute: str, geometry: Json) -> tuple[Any, ...]:  # Any: column values
+def place_columns(id_: int, key: int, attribute: str, geometry: Json, said: str | None) -> tuple[Any, ...]:
+    """A row of `place` and its box; `said` is the geometry's text, None for a point."""
     west, south, east, north = box_of(geometry)
-    if geometry["type"] == "Point":
-        return id_, key, attribute, west, south, None, west, south, east, north
-    return id_, key, attribute, None, None, orjson.dumps(geometry).decode(), west, south, east, north
+    lon, lat = (west, south) if said is None else (None, None)
+    return id_, key, attribute, lon, lat, said, west, south, east, north
+
+
+def send_places(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+    """Adds rows of `place`."""
+    ids, keys, names, lons, lats, said, west, south, east, north = zip(*rows, strict=True)
+    boxes = (floats(west), floats(south), floats(east), floats(north))
+    where = (floats(lons), floats(lats), texts(said))
+    connection.execute(_PLACES, (integers(ids), integers(keys), texts(names), *where, *boxes))

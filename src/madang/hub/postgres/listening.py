@@ -8,6 +8,7 @@ process remembers can be when the network goes away without a word.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -113,6 +114,7 @@ class AdvisoryLease:
     def __init__(self, address: str, key: int) -> None:
         self._address, self._key = address, key
         self._event = asyncio.Event()
+        self._ending = asyncio.Event()
         self._connection: Connection | None = None
         self._has = False
         self._tested_s = 0.0
@@ -130,11 +132,15 @@ class AdvisoryLease:
             await self._event.wait()
 
     async def _keep(self) -> None:
-        while True:
+        while not self._ending.is_set():
             held = await asyncio.to_thread(self._test)
             self._tested_s = time.monotonic()
-            self._event.set() if held else self._event.clear()
-            await asyncio.sleep(_TEST_S / 2)
+            if held:
+                self._event.set()
+            else:
+                self._event.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _TEST_S / 2)
 
     def _test(self) -> bool:
         try:
@@ -155,7 +161,8 @@ class AdvisoryLease:
 
     async def close(self) -> None:
         """Gives it back."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._ending.set()
+        await asyncio.shield(self._task)
+        self._event.clear()
         if self._connection is not None:
             self._connection.close()

@@ -21,6 +21,7 @@ from madang.hub.changes import Op, Stored
 from madang.hub.config import HubConfig
 from madang.hub.errors import CursorLostError, StoreUnavailableError
 from madang.hub.feed import FeedChange, read_cursor, write_cursor
+from madang.hub.moving import to_sqlite
 from madang.hub.postgres.address import Connection, check_address, connect
 from madang.hub.postgres.arrays import texts
 from madang.hub.postgres.catalog import Catalog, Tenant, load_catalogs
@@ -388,7 +389,17 @@ class PostgresStore:
         raise StoreUnavailableError("not yet")
 
     async def backup(self, path: Path) -> None:
-        raise StoreUnavailableError("not yet", where=str(path))
+        """Writes a SQLite store: it opens by itself anywhere. A province's own backups are PostgreSQL's."""
+        if path.exists():
+            raise StoreUnavailableError(f"{path} exists already; a backup never overwrites", where=str(path))
+        await asyncio.to_thread(self._copy, path)
+
+    def _copy(self, path: Path) -> None:
+        part = path.with_name(path.name + ".part")
+        part.unlink(missing_ok=True)
+        with connect(self._address) as connection:
+            to_sqlite(connection, part, lambda _table, _done, _all: None)
+        part.replace(path)
 
     async def close(self) -> None:
         if self._closed:
