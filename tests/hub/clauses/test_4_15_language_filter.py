@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hub.client import Client
 from tests.hub.clauses.reading import ask, entity, fill, found, got, refused, urn, with_client, words
+from tests.hub.client import Client
 from tests.hub.conftest import OpenClient
 
 ID = "/entities/" + urn("Street:1")

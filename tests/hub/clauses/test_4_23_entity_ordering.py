@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hub.client import Client
 from tests.hub.clauses.reading import ask, entity, fill, found, point, refused, with_client
+from tests.hub.client import Client
 from tests.hub.conftest import OpenClient
 
 CITY = (
@@ -91,7 +91,7 @@ def test_pages_go_on_in_the_same_order(open_client: OpenClient) -> None:
         first = await ask(client, "/entities", **asked)
         assert "orderBy=name" in first.header("link")
         pages = [await found(client, offset=str(n), **asked) for n in (0, 3, 6)]
-        assert sum(pages, []) == await found(client, type="Tree", orderBy="name")
+        assert [one for page in pages for one in page] == await found(client, type="Tree", orderBy="name")
 
     with_client(open_client, body)
 

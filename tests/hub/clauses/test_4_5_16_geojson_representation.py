@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.hub.client import Client
 from tests.hub.clauses.reading import (
     CONTEXT_REL,
     CORE,
@@ -17,6 +16,7 @@ from tests.hub.clauses.reading import (
     urn,
     with_client,
 )
+from tests.hub.client import Client
 from tests.hub.conftest import OpenClient
 
 ID = "/entities/" + urn("Bus:1")

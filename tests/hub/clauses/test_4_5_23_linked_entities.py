@@ -1,4 +1,4 @@
-"""Clause 4.5.23: linked entities, inline and flattened, a few levels deep, never in circles; `joinLevel`, `containedBy`."""
+"""Clause 4.5.23: linked entities, inline and flattened, some levels deep, never in circles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 from madang.hub.http.app import HubApp
 from madang.hub.http.linked import MAX_LINKED
 from madang.identity.rights import Deed, TypeRight
-from tests.hub.client import Client, Json, run, token_actor
 from tests.hub.clauses.reading import (
     GEO_JSON,
     JSON_LD,
@@ -24,6 +23,7 @@ from tests.hub.clauses.reading import (
     urn,
     with_client,
 )
+from tests.hub.client import Client, Json, run, token_actor
 from tests.hub.conftest import OpenClient, OpenHub
 
 BUS = entity("Bus:1", on=link("Line:1"), stops=links("Stop:1", "Stop:2"), seats=link(["Seat:1", "Seat:9"]))

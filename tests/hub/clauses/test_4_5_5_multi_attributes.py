@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.hub.client import Client
 from tests.hub.clauses.reading import ask, entity, fill, got, refused, urn, with_client
+from tests.hub.client import Client
 from tests.hub.conftest import OpenClient
 
 ID = "/entities/" + urn("Bus:1")

@@ -1,11 +1,11 @@
-"""Clause 4.9: the query language against every kind of attribute, members of values, languages, names, linked entities."""
+"""Clause 4.9: the query language on every kind of attribute, inside values and in linked entities."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.hub.client import Client
 from tests.hub.clauses.reading import ask, entity, fill, found, link, links, point, refused, urn, with_client, words
+from tests.hub.client import Client
 from tests.hub.conftest import OpenClient
 
 CITY = (

@@ -1,7 +1,8 @@
 """@context compiled once into two dictionaries: client term → canonical name, and back (clause 5.5.7, JSON-LD 1.1).
 
 Compiling is pure: remote documents are handed in, already fetched (`context_source`). The core terms always win.
-Scoped and type-coerced term definitions are read for their IRI only; values are never coerced by a context.
+Type-coerced term definitions are read for their IRI only; values are never coerced by a context. Scoped contexts are
+refused where a client sends them (clause 5.5.7) and passed over in documents it only refers to.
 """
 
 from __future__ import annotations
@@ -121,6 +122,7 @@ class _Compiler:
         self.terms: dict[str, str] = {}
         self.prefixes: dict[str, str] = {}
         self._vocab = DEFAULT
+        self._sent = True
 
     def take(self, source: Json, path: tuple[str, ...]) -> None:
         for part in source if isinstance(source, list) else [source]:
@@ -147,6 +149,7 @@ class _Compiler:
         self.take(document["@context"], (*path, address))
 
     def _take_object(self, local: dict[str, Json], path: tuple[str, ...]) -> None:
+        self._sent = not path
         if isinstance(local.get("@import"), str):
             self._take_address(local["@import"], path)
         if "@vocab" in local:
@@ -162,6 +165,10 @@ class _Compiler:
         if term in open_terms:
             raise BadRequestDataError(f"The @context defines {term!r} by itself", where="@context")
         iri = definition.get("@id", term) if isinstance(definition, dict) else definition
+        if self._sent and isinstance(definition, dict) and definition.get("@context") is not None:
+            raise BadRequestDataError(
+                f"The @context gives {term!r} a context of its own", where="@context", hint="Clause 5.5.7 forbids it"
+            )
         if iri is None or (isinstance(definition, dict) and "@reverse" in definition):
             self.terms.pop(term, None)
             return

@@ -150,7 +150,10 @@ class ContextSource:
     async def reload(self, kept: Kept) -> None:
         """Fetches a cached @context anew; raises `LdContextNotAvailableError` and keeps the old one."""
         self._refused.pop(kept.address, None)
-        document = await self._load(kept.address)
+        try:
+            document = await self._load(kept.address)
+        except MadangError as error:
+            raise LdContextNotAvailableError(error.detail, where="@context", hint=error.hint) from None
         if not isinstance(document, dict) or "@context" not in document:
             raise LdContextNotAvailableError(f"{kept.address} holds no @context", where="@context")
         try:
