@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from madang.hub.errors import TooComplexQueryError
 from madang.hub.history.instances import COLUMNS, Instance
@@ -21,7 +21,6 @@ T = TypeVar("T")
 _THREADS = 2
 _CHUNK = 20_000
 _VALUES = attrgetter(*COLUMNS)
-_INSERT = ", ".join(f"unnest(?::{kind}[])" for kind in COLUMNS.values())
 _TABLE = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
 
 
@@ -95,11 +94,36 @@ def make_table(cursor: DuckDBPyConnection, name: str) -> None:
 
 
 def append(cursor: DuckDBPyConnection, name: str, instances: Iterable[Instance]) -> None:
-    """Adds instances to a table: whole columns at once (20,000 rows take 0.1 s)."""
+    """Adds instances to a table, whole columns at once (20,000 rows take 60 ms; as parameters 600)."""
     rows = [_VALUES(one) for one in instances]
     for start in range(0, len(rows), _CHUNK):
-        columns = [list(column) for column in zip(*rows[start : start + _CHUNK], strict=True)]
-        cursor.execute(f"INSERT INTO {name} SELECT {_INSERT}", columns)
+        columns = zip(*rows[start : start + _CHUNK], strict=True)
+        arrays = {field: _array(kind, column) for (field, kind), column in zip(COLUMNS.items(), columns, strict=True)}
+        cursor.register("incoming", arrays)
+        cursor.execute(f"INSERT INTO {name} SELECT {_READ} FROM incoming")  # noqa: S608 -- constants
+        cursor.unregister("incoming")
+
+
+_NOTHING = -(1 << 63)
+
+
+def _read(name: str, kind: str) -> str:
+    if kind == "DOUBLE":
+        return f"CASE WHEN isnan({name}) THEN NULL ELSE {name} END"
+    return f"{name}::VARCHAR" if kind == "VARCHAR" else f"nullif({name}, {_NOTHING})::{kind}"
+
+
+_READ = ", ".join(_read(name, kind) for name, kind in COLUMNS.items())
+
+
+def _array(kind: str, column: Sequence[Any]) -> Any:  # Any: column values; an array of numpy
+    import numpy as np
+
+    if kind == "VARCHAR":
+        return np.array(column, dtype=object)
+    if kind == "DOUBLE":
+        return np.array([np.nan if one is None else one for one in column], dtype=np.float64)
+    return np.array([_NOTHING if one is None else one for one in column], dtype=np.int64)
 
 
 def parquet(paths: Sequence[str]) -> str:
