@@ -508,7 +508,7 @@ def check_endpoint_uri(uri: str) -> None:
             )
     elif parts.scheme in ("mqtt", "mqtts"):
         topic = unquote(parts.path[1:])
-        if not topic or any(mark in topic for mark in "+#\x00") or len(topic) > 1024:
+        if not topic or parts.query or "#" in uri or any(mark in topic for mark in "+#\x00") or len(topic) > 1024:
             raise BadRequestDataError("The endpoint's uri names no MQTT topic", where=where, hint="mqtt://host/topic")
     else:
         raise BadRequestDataError(
