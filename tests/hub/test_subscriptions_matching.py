@@ -229,9 +229,8 @@ def test_thresholds_areas_and_values_are_found_among_many() -> None:
     registry = Registry()
     for number in range(2_000):
         area = {"georel": "near;maxDistance==10", "geometry": "Point", "coordinates": [number / 100, 1]}
-        for kind, more in enumerate(
-            ({"q": f"a>{number}"}, {"q": f"b=={number}"}, {"geoQ": area}, {"q": f"a=={number}..{number + 1}"})
-        ):
+        kinds: list[dict[str, Json]] = [{"q": f"a>{number}"}, {"q": f"b=={number}"}, {"geoQ": area}]
+        for kind, more in enumerate([*kinds, {"q": f"a=={number}..{number + 1}"}]):
             document = _plain() | more
             one = read_subscription(document, CORE_CONTEXT)
             one.id, one.number = f"urn:s:{kind}:{number}", kind * 10_000 + number
