@@ -64,7 +64,7 @@ async def retrieve(app: HubApp, request: Request, access: Access) -> Response:
     check_parameters(request.parameters, _ONE)
     media = accepted(request.headers.get(b"accept", b"*/*"))
     names = await request_context(request, app.hub.contexts)
-    one = app.hub.subscriptions.find(access.tenant, check_id(request.segments[1]))
+    one = app.hub.subscriptions.find(access.tenant, check_id(request.segments[1]), access)
     states = await app.hub.subscriptions.states([one])
     body = _body(app, one, states.get(one.number, State()), names, access, _system(request))
     headers = json_headers(media, names, await app.hub.contexts.address_of(names, origin_of(request)))
@@ -78,7 +78,7 @@ async def listing(app: HubApp, request: Request, access: Access) -> Response:
     names = await request_context(request, app.hub.contexts)
     paging = {name: value for name, value in request.parameters.items() if name in ("limit", "offset", "count")}
     query = parse_query(paging, default_limit=app.config.default_limit, max_limit=app.config.max_limit)
-    every = app.hub.subscriptions.every(access.tenant)
+    every = app.hub.subscriptions.every(access.tenant, access)
     shown = every[query.offset : query.offset + query.limit]
     states = await app.hub.subscriptions.states(shown)
     system = _system(request)

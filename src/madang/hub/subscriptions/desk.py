@@ -216,7 +216,7 @@ class Subscriptions:
     ) -> None:
         """Clause 5.8.2. The subscription then reads in the name of whoever changed it."""
         await self._follow(tenant)
-        old = self.find(tenant, subscription_id)
+        old = self.find(tenant, subscription_id, access)
         document = patched(old.document, patch)
         one = read_subscription(
             document, _Both(names, old.names), now_ms=self._now_ms() if "expiresAt" in patch else None
@@ -247,24 +247,33 @@ class Subscriptions:
 
     async def delete(self, tenant: str, subscription_id: str, access: Access) -> None:
         """Clause 5.8.5: what waits for it goes with it."""
-        one = self.find(tenant, subscription_id)
-        if access.source != one.owner:
-            self._require(one, access)
+        self.find(tenant, subscription_id, access)
         _raise(await self._store.write(lambda tx: _delete(tx, tenant, subscription_id)))
         await self._follow(tenant)
 
-    def find(self, tenant: str, subscription_id: str) -> Subscription:
-        """A subscription; raises `ResourceNotFoundError`."""
+    def find(self, tenant: str, subscription_id: str, access: Access | None = None) -> Subscription:
+        """A subscription; raises `ResourceNotFoundError`, also for one that is not for the asker to know."""
         registry = self._registries.of(tenant)
         one = registry.get(subscription_id) if registry is not None else None
-        if one is None:
+        if one is None or (access is not None and not self._may(one, access)):
             raise _missing(subscription_id)
         return one
 
-    def every(self, tenant: str) -> list[Subscription]:
-        """A tenant's subscriptions in the order they were made."""
+    def every(self, tenant: str, access: Access | None = None) -> list[Subscription]:
+        """A tenant's subscriptions in the order they were made; of those, the ones the asker may know."""
         registry = self._registries.of(tenant)
-        return [registry.by_number[number] for number in sorted(registry.by_number)] if registry is not None else []
+        made = [registry.by_number[number] for number in sorted(registry.by_number)] if registry is not None else []
+        return made if access is None else [one for one in made if self._may(one, access)]
+
+    def _may(self, one: Subscription, access: Access) -> bool:
+        """Whether it is the asker's own, or one they might have made themselves."""
+        if access.source == one.owner:
+            return True
+        try:
+            self._require(one, access)
+        except NgsiLdError:
+            return False
+        return True
 
     async def states(self, subscriptions: Collection[Subscription]) -> Mapping[int, State]:
         """How deliveries went, by the subscription's number."""
