@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hub": ("madang.cli.hubs:hub", "Run the NGSI-LD hub alone, open to programs on this machine."),
     "import": ("madang.cli.imports:import_", "Take in a city's own files."),
     "init": ("madang.cli.configs:init", "Write a configuration and fresh keys for a new city."),
+    "migrate-store": ("madang.cli.moves:migrate_store", "Move the hub's store to PostgreSQL, or back to a file."),
     "restore": ("madang.cli.backups:restore", "Put a backup in place of both stores."),
     "serve": ("madang.cli.serving:serve", "Run the platform."),
     "token": ("madang.cli.tokens:token", "Credentials of devices and programs."),

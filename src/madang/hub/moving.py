@@ -175,8 +175,11 @@ class SqliteSide:
         return int(str(self._connection.execute(f'SELECT count(*) FROM "{table}"').fetchall()[0][0]))  # noqa: S608 -- our tables
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
+        names = _names(columns)
+        if table == "place":  # an R*Tree keeps a whole number there as one
+            names = names.replace('"lon"', "CAST(lon AS REAL)").replace('"lat"', "CAST(lat AS REAL)")
         where = " WHERE name <> 'version'" if table == "meta" else ""
-        return iter(self._connection.execute(f'SELECT {_names(columns)} FROM "{table}"{where}'))  # noqa: S608 -- the same
+        return iter(self._connection.execute(f'SELECT {names} FROM "{table}"{where}'))  # noqa: S608 -- the same
 
     def fill(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         self._connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 -- the same
@@ -297,12 +300,35 @@ class PostgresSide:
 # What is done with it.
 
 
-def to_postgres(path: Path, address: str, progress: Progress) -> list[Moved]:
-    """Moves the file's store into an empty PostgreSQL; nothing is changed there unless every table agrees.
+def move(source: str, target: str, progress: Progress) -> list[Moved]:
+    """Copies a store into an empty one, files and PostgreSQL addresses alike; the source stays as it is.
 
-    Raises `StoreRefusedError` where either cannot be used: the file is in use or of another version, the target is not
-    empty. The file is left as it is.
+    Raises `StoreRefusedError` where one cannot be used, or where the copy would not be the same: then it is no copy.
     """
+    if _is_address(target) == _is_address(source):
+        raise StoreRefusedError("One of the two is a file, the other postgresql://…", where=target)
+    if _is_address(target):
+        return to_postgres(Path(source), target, progress)
+    from madang.hub.postgres.address import check_address, connect  # lazily: psycopg is an extra
+
+    check_address(source)
+    path = Path(target)
+    if path.exists():
+        raise StoreRefusedError(f"{path} exists already; nothing was moved", where=target, hint="Name a new file")
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    with connect(source) as connection:
+        found = to_sqlite(connection, part, progress)
+    part.replace(path)
+    return found
+
+
+def _is_address(store: str) -> bool:
+    return store.startswith(("postgresql://", "postgres://"))
+
+
+def to_postgres(path: Path, address: str, progress: Progress) -> list[Moved]:
+    """Moves the file's store into an empty PostgreSQL; nothing is changed there unless every table agrees."""
     from madang.hub.postgres.address import check_address, connect  # lazily: psycopg is an extra
     from madang.hub.postgres.schema import migrate as make_tables
 
@@ -325,8 +351,8 @@ def to_sqlite(connection: Any, path: Path, progress: Progress) -> list[Moved]:  
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         with target:
             found = copy(PostgresSide(connection), SqliteSide(target), progress)
-        if not all(one.same for one in found):
-            raise MovedDifferentlyError(found)
+            if not all(one.same for one in found):
+                raise MovedDifferentlyError(found)
         return found
     finally:
         connection.execute("ROLLBACK")
