@@ -103,7 +103,7 @@ export interface Entity {
 
 export interface Series {
   attribute: string;
-  kind: "numeric" | "changes";
+  kind: "numeric" | "changes" | "empty";
   unit: string | null;
   from_at: Instant;
   to_at: Instant;

@@ -234,8 +234,8 @@ def series(
     name = CORE_CONTEXT.canonical(attribute)
 
     async def asked(hub: Hub) -> SeriesJson:
-        stored = await _visible(hub, access, id)
-        return await hub_series.series(hub, access.tenant, stored, name, begins, ends, points)
+        await _visible(hub, access, id)
+        return await hub_series.series(hub, access.tenant, id, name, begins, ends, points)
 
     return LINE.ask(asked)
 

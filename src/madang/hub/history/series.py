@@ -78,7 +78,7 @@ def read_series(
     grouped = "GROUP BY ALL" if width else "GROUP BY t, seq, place"
     sql = (
         f"SELECT {place} AS at, min(number), avg(number), max(number), count(*) FROM {source.text}"  # noqa: S608 -- bound
-        f" {grouped} ORDER BY at"
+        f" {grouped} ORDER BY 1"
     )
     points = tuple(_point(row) for row in cursor.execute(sql, source.values).fetchall())
     return Series("numeric", unit, readings, width / 1_000_000, points)
