@@ -258,7 +258,11 @@ class _Reader:
             if name not in _HEAD:
                 if name in attributes:
                     raise BadRequestDataError(f"{key!r} names an attribute that is there already", where=key)
-                attributes[name] = self.attribute(name, value)
+                if value.__class__ is dict and _is_plain(value):
+                    attributes[name] = value
+                    self.shapes[name] = 1
+                else:
+                    attributes[name] = self.attribute(name, value)
             elif name in ("id", "@id"):
                 entity_id = check_id(value)
             elif name in ("type", "@type"):
@@ -303,11 +307,15 @@ class _Reader:
 
     def attribute(self, name: str, raw: Json) -> Attribute:
         if raw.__class__ is dict:
-            kind = raw.get("type")
-            if kind == "Property" and raw.keys() <= _PLAIN and _is_plain(raw):
+            if _is_plain(raw):
                 self.shapes[name] = self.shapes.get(name, 0) | 1
                 return raw
-            if kind == "Relationship" and raw.keys() == _POINTING and is_uri(raw["object"]) and raw["object"] != NULL:
+            if (
+                raw.get("type") == "Relationship"
+                and raw.keys() == _POINTING
+                and is_uri(raw["object"])
+                and raw["object"] != NULL
+            ):
                 self.shapes[name] = self.shapes.get(name, 0) | 2
                 return raw
         if type(raw) is list and self._several(raw):
@@ -599,24 +607,24 @@ def _language(said: Json) -> bool:
     return isinstance(said, str) or (isinstance(said, list) and all(isinstance(one, str) for one in said))
 
 
-_PLAIN = frozenset({"type", "value", "unitCode", "observedAt"})
 _POINTING = frozenset({"type", "object"})
 
 
 def _is_plain(raw: dict[str, Json]) -> bool:
-    """Whether a Property is already in kept form: most are, and then nothing is copied (halves reading, measured)."""
-    value = raw.get("value")
+    """Whether a Property is already in kept form: most are, and then nothing is copied (halves reading, measured).
+
+    Members are counted instead of looked at: kind, value and the two that a plain Property may have must be all.
+    """
+    if raw.get("type") != "Property":
+        return False
+    value, unit, observed = raw.get("value"), raw.get("unitCode"), raw.get("observedAt")
     if value.__class__ not in _SCALARS or value == NULL:
         return False
-    observed, unit = raw.get("observedAt"), raw.get("unitCode")
-    if unit is None:
-        if "unitCode" in raw:
-            return False
-    elif unit.__class__ is not str or not unit or unit == NULL:
+    if len(raw) != 2 + (unit is not None) + (observed is not None):
         return False
-    if observed is None:
-        return "observedAt" not in raw
-    return observed.__class__ is str and observed[-1:] == "Z" and _is_instant(observed)
+    if unit is not None and (unit.__class__ is not str or not unit or unit == NULL):
+        return False
+    return observed is None or (observed.__class__ is str and observed[-1:] == "Z" and _is_instant(observed))
 
 
 def _dataset(value: Json, name: str) -> str:
