@@ -66,7 +66,6 @@ HUB_DELETE                         .  .  .  .  .  .  y  .  y
 HUB_SUBSCRIBE                      .  .  .  .  .  .  y  .  y
 HUB_CONTEXTS                       .  .  .  .  .  .  y  .  y
 HUB_PARKED                         .  y  .  .  .  .  y  .  y
-HUB_WRITE                          .  .  .  .  .  .  y  .  y
 INGEST                             .  .  .  .  .  .  .  y  .
 """
 COLUMNS = (O, S, P, A, C, U, X, D, I)
@@ -90,7 +89,6 @@ NEEDS = {
     Right.HUB_SUBSCRIBE: "subscribe",
     Right.HUB_CONTEXTS: "contexts",
     Right.HUB_PARKED: "parked",
-    Right.HUB_WRITE: "create update delete",
     Right.INGEST: "create update",
 }
 NOT_ONES_OWN = {Right.APPROVE_GRANT, Right.REVIEW_BREAK_GLASS, Right.PUBLISH_DECISION_TABLE}

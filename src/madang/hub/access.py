@@ -24,7 +24,6 @@ _VERBS = {
     Right.HUB_DELETE: "delete",
     Right.HUB_SUBSCRIBE: "subscribe to",
     Right.INGEST: "send readings for",
-    Right.HUB_WRITE: "write",
 }
 _TYPELESS = {Right.HUB_CONTEXTS: "host or remove an @context", Right.HUB_PARKED: "handle parked notifications"}
 _SEEING = frozenset({Right.HUB_READ, Right.HUB_HISTORY, Right.HUB_SUBSCRIBE})

@@ -64,7 +64,6 @@ class Right(StrEnum):
     HUB_SUBSCRIBE = "hub_subscribe"
     HUB_CONTEXTS = "hub_contexts"
     HUB_PARKED = "hub_parked"
-    HUB_WRITE = "hub_write"
     INGEST = "ingest"
 
 
@@ -77,7 +76,6 @@ _HUB_WHOLE = _HUB_SEEN | {
     _R.HUB_SUBSCRIBE,
     _R.HUB_CONTEXTS,
     _R.HUB_PARKED,
-    _R.HUB_WRITE,
 }
 ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
@@ -250,7 +248,6 @@ _NEEDED: Mapping[Right, frozenset[Deed]] = MappingProxyType(
         Right.HUB_SUBSCRIBE: frozenset({Deed.SUBSCRIBE}),
         Right.HUB_CONTEXTS: frozenset({Deed.CONTEXTS}),
         Right.HUB_PARKED: frozenset({Deed.PARKED}),
-        Right.HUB_WRITE: WRITING,
         Right.INGEST: frozenset({Deed.CREATE, Deed.UPDATE}),
     }
 )
