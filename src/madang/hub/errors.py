@@ -77,7 +77,10 @@ class TooComplexQueryError(NgsiLdError):
 
 
 class LdContextNotAvailableError(NgsiLdError):
-    """A remote @context cannot be had: not answering, not allowed, or not a context."""
+    """A remote @context cannot be had: not answering, not allowed, or not a context.
+
+    503, as brokers and their tests have it since 1.3; the text of 1.8 says 504, which a proxy before us would say.
+    """
 
     code, status, title = "ld-context-not-available", 503, "The @context is not available"
     ngsi_type = "LdContextNotAvailable"

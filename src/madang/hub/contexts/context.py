@@ -89,11 +89,13 @@ class Context:
         if ":" not in name and name not in self._terms:
             return name
         iri = expand_canonical(name)
-        for base, prefix in self._prefixes:
-            compact = f"{prefix}:{iri[len(base) :]}"
-            if iri.startswith(base) and len(iri) > len(base) and compact not in self._terms:
-                return compact
-        return iri if ":" not in name else name
+        compacts = [
+            f"{prefix}:{iri[len(base) :]}"
+            for base, prefix in self._prefixes
+            if iri.startswith(base) and len(iri) > len(base)
+        ]
+        found = min((one for one in compacts if one not in self._terms), key=lambda one: (len(one), one), default=None)
+        return found or (iri if ":" not in name else name)
 
 
 CORE_CONTEXT = Context(CORE_URL, {}, {})
