@@ -236,7 +236,7 @@ def _is_instant(text: str) -> bool:
 class _Reader:
     """Walks one entity. Hot: kept flat, one dictionary lookup for each member."""
 
-    __slots__ = ("_core", "_depth", "_loose", "_names", "_nulls", "_simplified", "expires_ms", "shapes")
+    __slots__ = ("_core", "_depth", "_loose", "_merging", "_names", "_nulls", "_simplified", "expires_ms", "shapes")
 
     def __init__(self, names: Context, simplified: bool, max_depth: int, nulls: bool, loose: int) -> None:
         self._names = names
@@ -245,6 +245,7 @@ class _Reader:
         self._depth = max_depth
         self._nulls = nulls
         self._loose = loose
+        self._merging = nulls and loose > 2
         self.shapes: dict[str, int] = {}
         self.expires_ms: int | None = None
 
@@ -508,7 +509,7 @@ class _Reader:
             raise BadRequestDataError(f"The languageMap of {name} maps language tags to text", where=name)
         if self._nulls and value == {"@none": NULL}:
             return NULL
-        if not self._nulls and NULL in value.values():
+        if not self._merging and NULL in value.values():
             raise BadRequestDataError(f"The languageMap of {name} holds an NGSI-LD Null", where=name)
         for tag in value:
             if _LANGUAGE.match(tag) is None:
@@ -550,7 +551,7 @@ class _Reader:
         """A compound value: its depth is bounded, its member names are translated like any other."""
         if not self._core:
             return self._translated(name, value, depth)
-        _bounded(value, self._depth - depth, name, nulls=self._nulls)
+        _bounded(value, self._depth - depth, name, nulls=self._merging)
         return value
 
     def _translated(self, name: str, value: Json, depth: int) -> Json:
@@ -559,7 +560,7 @@ class _Reader:
         if isinstance(value, list):
             return [self._translated(name, one, depth + 1) for one in value]
         if not isinstance(value, dict):
-            if value == NULL and not self._nulls:
+            if value == NULL and not self._merging:
                 raise BadRequestDataError(f"The value of {name} holds an NGSI-LD Null", where=name)
             return value
         said = {}
