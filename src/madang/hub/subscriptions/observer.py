@@ -142,12 +142,13 @@ class Registries:
             matched = [one for one in matched if one.number not in old] + newer.matching(happening, tx.at_ms)
         made: dict[bool, bytes] = {}
         rows = []
+        told = new_id()  # once for a change: a fresh one for each notification cost as much as keeping it
         for one in matched:
             if one.throttling_ms and not _let_through(tx, one):
                 continue
             if (kept := made.get(one.shown.changes)) is None:
                 kept = made[one.shown.changes] = material(happening, changes=one.shown.changes)
-            rows.append((one.number, observed.seq, f"urn:ngsi-ld:Notification:{new_id()}", tx.at_ms, kept))
+            rows.append((one.number, observed.seq, f"urn:ngsi-ld:Notification:{told}:{one.number}", tx.at_ms, kept))
         return rows
 
 
