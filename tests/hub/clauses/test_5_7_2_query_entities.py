@@ -107,27 +107,6 @@ def test_unknown_and_repeated_parameters_are_invalid_requests(open_client: OpenC
     with_client(open_client, body)
 
 
-def test_pages_are_linked_and_counted(open_client: OpenClient) -> None:
-    async def body(client: Client) -> None:
-        await fill(client, *(entity(f"Bus:{n}", speed=n) for n in range(5)))
-        first = await ask(client, "/entities", type="Bus", limit="2", count="true", q="speed>=0")
-        assert first.header("ngsild-results-count") == "5"
-        links = [one for one in first.headers["link"] if "rel=" in one and "json-ld" not in one]
-        assert links == ['</ngsi-ld/v1/entities?type=Bus&count=true&q=speed%3E%3D0&limit=2&offset=2>; rel="next"']
-        middle = await ask(client, "/entities", type="Bus", limit="2", offset="2")
-        assert [one.rpartition("rel=")[2] for one in middle.headers["link"][1:]] == ['"next"', '"prev"']
-        assert [one["id"] for one in middle.json] == [urn("Bus:2"), urn("Bus:3")]
-        last = await ask(client, "/entities", type="Bus", limit="2", offset="4")
-        assert [one.rpartition("rel=")[2] for one in last.headers["link"][1:]] == ['"prev"']
-        assert "ngsild-results-count" not in last.headers
-        alone = await ask(client, "/entities", type="Bus", limit="0", count="true")
-        assert (alone.json, alone.header("ngsild-results-count")) == ([], "5")
-        beyond = await ask(client, "/entities", type="Bus", offset="99")
-        assert (beyond.status, beyond.json) == (200, [])
-
-    with_client(open_client, body)
-
-
 def test_each_entity_of_a_json_ld_page_carries_its_context(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         await fill(client, *CITY)

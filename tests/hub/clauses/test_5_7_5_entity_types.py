@@ -65,33 +65,6 @@ def test_details_name_the_attributes_of_each_type(open_client: OpenClient) -> No
     with_client(open_client, body)
 
 
-def test_one_type_is_told_with_kinds_and_counts(open_client: OpenClient) -> None:
-    async def body(client: Client) -> None:
-        await fill(client, *CITY)
-        told = await got(client, "/types/Bus")
-        details = told.pop("attributeDetails")
-        assert told == {"id": HOME + "Bus", "type": "EntityTypeInfo", "typeName": "Bus", "entityCount": 3}
-        assert details == [
-            {
-                "id": NGSI + "location",
-                "type": "Attribute",
-                "attributeName": "location",
-                "attributeTypes": ["GeoProperty"],
-            },
-            {"id": HOME + "on", "type": "Attribute", "attributeName": "on", "attributeTypes": ["Relationship"]},
-            {
-                "id": HOME + "speed",
-                "type": "Attribute",
-                "attributeName": "speed",
-                "attributeTypes": ["LanguageProperty", "Property"],
-            },
-        ]
-        assert await got(client, "/types/https%3A%2F%2Furi.etsi.org%2Fngsi-ld%2Fdefault-context%2FTram")
-        refused(await ask(client, "/types/Ship"), 404, "ResourceNotFound")
-
-    with_client(open_client, body)
-
-
 def test_what_is_gone_is_no_longer_listed(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         await fill(client, *CITY)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hub.client import Client
 from tests.hub.clauses.reading import GEO_JSON, ask, entity, fill, refused, urn, with_client
+from tests.hub.client import Client
 from tests.hub.conftest import OpenClient
 
 ID = "/entities/" + urn("Bus:1")
@@ -78,51 +78,20 @@ def test_other_bodies_are_refused_by_the_status_alone(open_client: OpenClient, m
     with_client(open_client, body)
 
 
-def test_wrong_methods_are_told_the_right_ones(open_client: OpenClient) -> None:
-    async def body(client: Client) -> None:
-        answer = await client.send("PATCH", "/entities", {})
-        refused(answer, 405, "OperationNotSupported")
-        assert "GET" in answer.header("allow")
-        refused(await client.send("POST", "/types", {}), 405, "OperationNotSupported")
-        refused(await client.get("/nowhere"), 404, "ResourceNotFound")
-        refused(await client.get("/entities/x/y/z"), 404, "ResourceNotFound")
-
-    with_client(open_client, body)
-
-
 def test_head_and_options_behave(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         await fill(client, BUS)
         whole, head = await client.get(ID), await client.send("HEAD", ID)
         assert (head.status, head.headers, head.body) == (200, whole.headers, b"")
         assert (await client.send("HEAD", "/entities/" + urn("Bus:9"))).status == 404
-        assert (await client.send("HEAD", "/entities", query="type=Bus&count=true")).header("ngsild-results-count") == "1"
+        assert (await client.send("HEAD", "/entities", query="type=Bus&count=true")).header(
+            "ngsild-results-count"
+        ) == "1"
         options = await client.send("OPTIONS", ID)
         assert (options.status, options.body) == (204, b"")
         assert {"GET", "HEAD", "OPTIONS", "PATCH", "PUT", "DELETE"} == set(options.header("allow").split(", "))
         assert "application/merge-patch+json" in options.header("accept-patch")
         assert "accept-patch" not in (await client.send("OPTIONS", "/types")).headers
         refused(await client.send("OPTIONS", "/nowhere"), 404, "ResourceNotFound")
-
-    with_client(open_client, body)
-
-
-def test_errors_are_plain_json_whatever_is_accepted(open_client: OpenClient) -> None:
-    async def body(client: Client) -> None:
-        answer = await ask(client, ID, ("Accept", LD))
-        refused(answer, 404, "ResourceNotFound")
-        assert {"type", "title", "detail", "status"} <= answer.json.keys()
-        assert "link" not in answer.headers
-
-    with_client(open_client, body)
-
-
-def test_the_tenant_is_echoed(open_client: OpenClient) -> None:
-    async def body(client: Client) -> None:
-        tenant = ("NGSILD-Tenant", "Gimhae")
-        assert (await client.post("/entities", BUS, headers=[tenant])).header("ngsild-tenant") == "Gimhae"
-        assert (await ask(client, ID, tenant)).header("ngsild-tenant") == "Gimhae"
-        assert "ngsild-tenant" not in (await ask(client, "/entities", type="Bus")).headers
-        refused(await ask(client, ID, ("NGSILD-Tenant", "nobody")), 404, "NonexistentTenant")
 
     with_client(open_client, body)

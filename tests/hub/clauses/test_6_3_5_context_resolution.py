@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hub.client import Client
 from tests.hub.clauses.reading import CONTEXT_REL, CORE, LD_BODY, ask, entity, fill, got, refused, urn, with_client
+from tests.hub.client import Client
 from tests.hub.conftest import OpenClient
 
 ID = "/entities/" + urn("Bus:1")
