@@ -136,18 +136,6 @@ def test_append_adds_and_overwrites_unless_told_not_to(open_client: OpenClient) 
     run(body)
 
 
-def test_update_attributes_touches_only_those_there(open_client: OpenClient) -> None:
-    async def body() -> None:
-        async with open_client() as client:
-            await client.post("/entities", sensor(1, speed=1))
-            answer = await client.send("PATCH", PATH + "/attrs", {"speed": 2, "unknown": 1})
-            assert answer.status == 207
-            assert [one["attributeName"] for one in answer.json["notUpdated"]] == ["unknown"]
-            assert await retrieved(client) == sensor(1, speed=2)
-
-    run(body)
-
-
 def test_partial_update_keeps_the_other_members(open_client: OpenClient) -> None:
     async def body() -> None:
         async with open_client() as client:

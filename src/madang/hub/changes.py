@@ -277,16 +277,27 @@ def _appended(
         if len(fresh) < len(instances(value)):
             refused.append((name, f"{name} exists already"))
     written = _written_head(head, fragment, current.types)
-    if not overwrite:
-        for member in ("scope", "expiresAt"):
-            if member in written and member in head:
-                del written[member]
-                refused.append((member, f"{member} exists already"))
+    if not overwrite and "scope" in written and "scope" in head:
+        written["scope"] = _scopes(head["scope"], written["scope"])
+        if written["scope"] == head["scope"]:
+            del written["scope"]
+    if not overwrite and "expiresAt" in head and written.pop("expiresAt", None) is not None:
+        refused.append(("expiresAt", "expiresAt exists already"))
     return _effect(current, _Next(head, old, new, written), fragment, at_ms, refused, source_version)
 
 
+def _scopes(there: Json, more: Json) -> Json:
+    """Scopes, and those of more that are not among them."""
+    listed = [there] if isinstance(there, str) else there
+    said = list(dict.fromkeys((*listed, *([more] if isinstance(more, str) else more))))
+    return said if len(said) > 1 or isinstance(there, list) else said[0]
+
+
 def update(entity_id: str, fragment: Entity) -> Mutation:
-    """Clause 5.6.2: attribute instances that are there are replaced; the others are told as not updated."""
+    """Clause 5.6.2: attribute instances are replaced where they are there, appended where not, deleted by a null.
+
+    A scope is replaced where there is one, else left out.
+    """
     encode(fragment.attributes, entity_id)
 
     def change(current: Stored | None, at_ms: int) -> Outcome:
@@ -294,25 +305,15 @@ def update(entity_id: str, fragment: Entity) -> Mutation:
             return missing(entity_id)
         head, old = _opened(current)
         new = dict(old)
-        refused: list[tuple[str, str]] = []
         for name, value in fragment.attributes.items():
-            if name not in old:
-                refused.append((name, f"{entity_id} has no attribute {name}"))
-                continue
-            if value is None:
-                new.pop(name)
-                continue
-            there, said = instances(old[name]), instances(value)
-            unknown = said.keys() - there.keys()
-            refused.extend((name, f"{name} has no instance {one or 'without datasetId'}") for one in unknown)
-            known = {dataset: one for dataset, one in said.items() if dataset in there}
-            if known:
-                _replace_or_drop(new, name, packed(_living(there | known)))
+            there = instances(old[name]) if name in old else {}
+            said = None if value is None else packed(_living(there | instances(value)))
+            if said is not None or name in old:
+                _replace_or_drop(new, name, said)
         written = _written_head(head, fragment, current.types)
-        if "scope" in written and "scope" not in head:
-            del written["scope"]
-            refused.append(("scope", f"{entity_id} has no scope"))
-        return _effect(current, _Next(head, old, new, written), fragment, at_ms, refused)
+        if "scope" not in head:
+            written.pop("scope", None)
+        return _effect(current, _Next(head, old, new, written), fragment, at_ms, [])
 
     return Mutation(entity_id, change, fragment.shapes)
 
@@ -361,6 +362,8 @@ def _merged_attribute(name: str, old: Attribute, value: Attribute, how: Merging)
     for dataset, one in instances(value).items():
         before = there.get(dataset)
         given = _as_there(before, one, how) if before is not None else one
+        if given is None:
+            return BadRequestDataError(f"{name} is a {before['type']}, and stays one", where=name)
         if "type" not in given and before is None:
             return BadRequestDataError(f"{name} has neither type nor value, and is not there yet", where=name)
         said = _patched(before, given) if before is not None and _same_kind(before, given) else _without_nulls(given)
@@ -376,18 +379,29 @@ def _merged_attribute(name: str, old: Attribute, value: Attribute, how: Merging)
 
 
 def _as_there(before: Json, one: Json, how: Merging) -> Json:
-    """A bare value read as the kind that is there; anything else as it came."""
-    kind = before["type"]
+    """A bare value read as the kind that is there; None where the simplified representation would change the kind."""
+    kind, given = before["type"], one.get("type", before["type"])
     value = one.get("value")
-    if one.get("type") != "Property" or kind == "Property" or value is None or value == NULL:
+    if kind == given or value == NULL or NULL in (one.get(member) for member in _VALUES):
         return one
-    if kind == "LanguageProperty" and isinstance(value, str) and (how.lang or how.simplified):
-        said = one.get("lang", {}).get("value") if isinstance(one.get("lang"), dict) else None
+    if kind == "LanguageProperty" and given == "Property" and _is_text(value) and (how.lang or how.simplified):
         rest = {key: inner for key, inner in one.items() if key not in ("value", "lang")}
-        return rest | {"type": kind, "languageMap": {said or how.lang or "@none": value}}
-    if not how.simplified or (read := _read_as(kind, value, how.words)) is None:
+        lang: Json = one.get("lang")
+        told = lang["value"] if isinstance(lang, dict) and isinstance(lang.get("value"), str) else how.lang
+        return rest | {"type": kind, "languageMap": {told or "@none": value}}
+    if not how.simplified:
         return one
-    return {"type": kind, VALUE_MEMBER[kind]: read}
+    if kind == "Property" and given == "GeoProperty":
+        return {"type": kind, "value": value}
+    read = _read_as(kind, value, how.words) if given == "Property" else None
+    return {"type": kind, VALUE_MEMBER[kind]: read} if read is not None else None
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+
+
+_VALUES = tuple(dict.fromkeys(VALUE_MEMBER.values()))
 
 
 def _read_as(kind: str, value: Json, words: Callable[[str], str]) -> Json:
@@ -468,9 +482,11 @@ def _without_nulls(value: Json) -> Json:
 
 
 def partial(entity_id: str, name: str, fragment: Entity) -> Mutation:
-    """Clause 5.6.4: members of one attribute instance are exchanged, the others stay."""
+    """Clause 5.6.4: members of one attribute instance are exchanged, the others stay; it is never deleted by this."""
     encode(fragment.attributes, entity_id)
     patch = fragment.attributes[name]
+    if any(one.get(member) == NULL for one in instances(patch).values() for member in _VALUES):
+        raise BadRequestDataError(f"{name} cannot be deleted by changing part of it", where=name, hint="Use DELETE")
 
     def change(current: Stored | None, at_ms: int) -> Outcome:
         if current is None:
@@ -487,7 +503,7 @@ def partial(entity_id: str, name: str, fragment: Entity) -> Mutation:
             if not _same_kind(before, one):
                 return BadRequestDataError(f"{name} is a {before['type']}, not a {one['type']}", where=name)
             there[dataset] = _without_nulls(before | one)
-        _replace_or_drop(new, name, packed(_living(there)) if patch is not None else None)
+        new[name] = packed(there)
         return _effect(current, _Next(head, old, new, {}), fragment, at_ms, [])
 
     return Mutation(entity_id, change, fragment.shapes)
@@ -528,6 +544,20 @@ def delete_attribute(entity_id: str, name: str, *, dataset: str = "", every: boo
         new = dict(old)
         _replace_or_drop(new, name, None if every else packed(there))
         return _effect(current, _Next(head, old, new, {}), _only(name), at_ms, [])
+
+    return Mutation(entity_id, change)
+
+
+def delete_scope(entity_id: str) -> Mutation:
+    """Clause 5.6.5 for the scope, which is no attribute but deleted like one."""
+
+    def change(current: Stored | None, at_ms: int) -> Outcome:
+        if current is None:
+            return missing(entity_id)
+        head, old = _opened(current)
+        if "scope" not in head:
+            return ResourceNotFoundError(f"{entity_id} has no scope", where="scope")
+        return _effect(current, _Next(head, old, old, {"scope": None}), _only(), at_ms, [])
 
     return Mutation(entity_id, change)
 

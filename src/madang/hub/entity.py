@@ -629,7 +629,7 @@ def _is_plain(raw: dict[str, Json]) -> bool:
 
 
 def _dataset(value: Json, name: str) -> str:
-    if not is_uri(value):
+    if not is_uri(value) or value == NULL:
         raise BadRequestDataError(f"The datasetId of {name} is not a URI", where=f"{name}.datasetId")
     return str(value)
 

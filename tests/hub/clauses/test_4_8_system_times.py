@@ -181,7 +181,7 @@ def test_an_attribute_deleted_and_written_again_is_new(open_hub: OpenHub) -> Non
 @pytest.mark.parametrize(
     ("method", "path", "sent", "query"),
     [
-        ("PATCH", ATTRS, {"fresh": prop(2)}, ""),
+        ("PATCH", ATTRS, {"fresh": NULL}, ""),
         ("POST", ATTRS, {"speed": prop(2)}, "options=noOverwrite"),
         ("POST", ATTRS, {"type": "Sensor"}, ""),
         ("PATCH", PATH, {"fresh": NULL}, ""),

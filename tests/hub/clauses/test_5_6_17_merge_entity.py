@@ -153,8 +153,8 @@ def test_languages_are_merged_and_a_bare_text_goes_to_the_language_named(open_cl
         await created(client, name=texts(ko="김해", en="Gimhae"))
         assert (await merge(client, {"name": texts(fr="Gimhae-ville")})).status == 204
         assert (await merge(client, {"name": "김해시"}, "lang=ko")).status == 204
-        assert (await merge(client, {"name": "Kimhae"}, "lang=de&format=simplified")).status == 204
-        said = texts(ko="김해시", en="Gimhae", fr="Gimhae-ville", de="Kimhae")
+        assert (await merge(client, {"name": ["Kimhae", "Gimhae"]}, "lang=de&format=simplified")).status == 204
+        said = texts(ko="김해시", en="Gimhae", fr="Gimhae-ville", de=["Kimhae", "Gimhae"])
         assert await shown(client) == entity(name=said)
 
     with_client(open_client, body)
@@ -203,6 +203,25 @@ def test_simplified_values_keep_the_kind_that_is_there(open_client: OpenClient) 
             raw={"type": "JsonProperty", "json": {"a": 1, "b": 2}},
             fresh=prop("text"),
         )
+
+    with_client(open_client, body)
+
+
+def test_simplified_values_that_would_change_the_kind_are_refused(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        there = {"at": link("urn:x:1"), "days": {"type": "ListProperty", "valueList": [1]}, "speed": prop(1)}
+        await created(client, **there)
+        point = {"type": "Point", "coordinates": [1, 1]}
+        for sent in (
+            {"at": 5},
+            {"at": {"languageMap": {"ko": "a"}}},
+            {"days": 5},
+            {"speed": {"vocab": "a"}},
+            {"at": point},
+        ):
+            refused(await merge(client, sent, "options=keyValues"), 400, "BadRequestData")
+        assert (await merge(client, {"speed": point}, "format=simplified&options=normalized")).status == 204
+        assert await shown(client) == entity(**there | {"speed": prop(point)})
 
     with_client(open_client, body)
 

@@ -29,7 +29,9 @@ async def fill(client: Client, count: int = 4) -> None:
     [
         ("type=Sensor", []),
         ("type=Camera", ["0", "1", "2", "3"]),
-        ("id=urn:ngsi-ld:Sensor:1,urn:ngsi-ld:Sensor:2", ["0", "3"]),
+        ("type=Sensor&id=urn:ngsi-ld:Sensor:1,urn:ngsi-ld:Sensor:2", ["0", "3"]),
+        ("local=true&id=urn:ngsi-ld:Sensor:1", ["0", "2", "3"]),
+        ("type=*&q=a==1", ["0", "2", "3"]),
         ("type=Sensor&q=a>1", ["0", "1"]),
         ("type=Sensor&idPattern=.*:[12]$", ["0", "3"]),
         ("type=Sensor&georel=near;maxDistance==1000&geometry=Point&coordinates=[2,0]", ["0", "1", "3"]),
@@ -48,8 +50,8 @@ def test_what_the_query_finds_is_deleted_and_the_rest_stays(
     with_client(open_client, body)
 
 
-@pytest.mark.parametrize("query", ["", "local=true", "drop=a", "type="])
-def test_a_purge_without_a_filter_is_refused(open_client: OpenClient, query: str) -> None:
+@pytest.mark.parametrize("query", ["", "drop=a", "type=", "id=urn:ngsi-ld:Sensor:1", "idPattern=.*", "scopeQ=/a"])
+def test_a_purge_that_is_too_wide_is_refused(open_client: OpenClient, query: str) -> None:
     async def body(client: Client) -> None:
         await fill(client)
         refused(await purge(client, query), 400, "BadRequestData")
@@ -61,8 +63,8 @@ def test_a_purge_without_a_filter_is_refused(open_client: OpenClient, query: str
 def test_attributes_are_dropped_or_kept_and_the_entities_stay(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         await fill(client, 3)
-        assert (await purge(client, "id=urn:ngsi-ld:Sensor:0&drop=a,location")).status == 204
-        assert (await purge(client, "id=urn:ngsi-ld:Sensor:1&keep=b")).status == 204
+        assert (await purge(client, "type=Sensor&id=urn:ngsi-ld:Sensor:0&drop=a,location")).status == 204
+        assert (await purge(client, "type=Sensor&id=urn:ngsi-ld:Sensor:1&keep=b")).status == 204
         for number in (0, 1):
             assert (await client.get(f"/entities/urn:ngsi-ld:Sensor:{number}")).json == sensor(number, b=1)
         near = "type=Sensor&georel=near;maxDistance==1000&geometry=Point&coordinates=[0,0]"
@@ -70,6 +72,7 @@ def test_attributes_are_dropped_or_kept_and_the_entities_stay(open_client: OpenC
         assert (await purge(client, "type=Sensor&q=a==2&drop=a")).status == 204
         assert (await client.get("/entities", "type=Sensor&attrs=a")).json == []
         refused(await purge(client, "type=Sensor&drop=a&keep=b"), 400, "BadRequestData")
+        refused(await purge(client, "type=Sensor&drop=id"), 400, "BadRequestData")
 
     with_client(open_client, body)
 

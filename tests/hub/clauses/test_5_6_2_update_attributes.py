@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.hub.clauses.writing import (
     ATTRS,
-    JSON_LD,
     MERGE_PATCH,
     NULL,
     created,
@@ -14,6 +13,7 @@ from tests.hub.clauses.writing import (
     prop,
     refused,
     shown,
+    texts,
     with_client,
 )
 from tests.hub.client import Answer, Client, Json
@@ -34,28 +34,11 @@ def test_attributes_that_are_there_are_replaced_whole(open_client: OpenClient) -
     with_client(open_client, body)
 
 
-def test_attributes_that_are_not_there_are_told_in_a_207(open_client: OpenClient) -> None:
+def test_attributes_that_are_not_there_are_appended(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         await created(client, speed=prop(1))
-        answer = await update(client, {"speed": prop(2), "fresh": prop(1)})
-        assert (answer.status, answer.header("content-type")) == (207, "application/json")
-        assert answer.json["updated"] == ["speed"]
-        [left] = answer.json["notUpdated"]
-        assert left["attributeName"] == "fresh"
-        assert left["reason"]
-        assert await shown(client) == entity(speed=prop(2))
-
-    with_client(open_client, body)
-
-
-def test_the_update_result_speaks_the_clients_names(open_client: OpenClient) -> None:
-    async def body(client: Client) -> None:
-        context = {"@context": {"tempo": "https://vocab.example/speed"}}
-        await created(client, **{"https://vocab.example/speed": prop(1)})
-        sent = context | {"tempo": prop(2), "fresh": prop(1)}
-        answer = await client.send("PATCH", ATTRS, sent, headers=JSON_LD)
-        assert answer.status == 207
-        assert answer.json["updated"] == ["tempo"]
+        assert (await update(client, {"speed": prop(2), "fresh": prop(1)})).status == 204
+        assert await shown(client) == entity(speed=prop(2), fresh=prop(1))
 
     with_client(open_client, body)
 
@@ -66,8 +49,11 @@ def test_only_the_instance_of_a_dataset_is_replaced(open_client: OpenClient) -> 
         await created(client, speed=[left, prop(0)])
         assert (await update(client, {"speed": prop(9, datasetId=dataset("left"))})).status == 204
         assert (await shown(client))["speed"] == [prop(9, datasetId=dataset("left")), prop(0)]
-        answer = await update(client, {"speed": prop(9, datasetId=dataset("right"))})
-        assert (answer.status, answer.json["updated"]) == (207, [])
+        assert (await update(client, {"speed": prop(8, datasetId=dataset("right"))})).status == 204
+        assert len((await shown(client))["speed"]) == 3
+        assert (await update(client, {"speed": prop(NULL)})).status == 204
+        assert (await update(client, {"speed": prop(NULL, datasetId=dataset("right"))})).status == 204
+        assert (await shown(client))["speed"] == prop(9, datasetId=dataset("left"))
 
     with_client(open_client, body)
 
@@ -87,6 +73,24 @@ def test_types_are_added_and_a_scope_that_is_there_is_replaced(open_client: Open
         await created(client, speed=prop(1), scope="/a")
         assert (await update(client, {"type": "Camera", "scope": "/b"})).status == 204
         assert await shown(client) == entity(speed=prop(1), scope="/b") | {"type": ["Sensor", "Camera"]}
+
+    with_client(open_client, body)
+
+
+def test_a_scope_that_is_not_there_is_left_out(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, speed=prop(1))
+        assert (await update(client, {"speed": prop(2), "scope": "/b"})).status == 204
+        assert await shown(client) == entity(speed=prop(2))
+
+    with_client(open_client, body)
+
+
+def test_a_null_inside_a_value_is_refused(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, place=prop({"a": 1, "b": 2}), name=texts(ko="김해", en="Gimhae"))
+        refused(await update(client, {"place": prop({"a": NULL})}), 400, "BadRequestData")
+        refused(await update(client, {"name": texts(ko=NULL)}), 400, "BadRequestData")
 
     with_client(open_client, body)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.hub.clauses.writing import (
     ATTRS,
+    JSON_LD,
     MERGE_PATCH,
     NULL,
     created,
@@ -35,8 +36,10 @@ def test_without_overwriting_what_is_there_stays_and_is_told(open_client: OpenCl
         answer = await client.post(ATTRS, sent, "options=noOverwrite")
         assert answer.status == 207
         assert answer.json["updated"] == ["fresh"]
-        assert [one["attributeName"] for one in answer.json["notUpdated"]] == ["speed", "scope"]
-        assert await shown(client) == entity(speed=prop(1), fresh=prop(3), scope="/a")
+        assert [one["attributeName"] for one in answer.json["notUpdated"]] == ["speed"]
+        assert answer.header("content-type") == "application/json"
+        assert answer.json["notUpdated"][0]["reason"]
+        assert await shown(client) == entity(speed=prop(1), fresh=prop(3), scope=["/a", "/b"])
         answer = await client.post(ATTRS, {"other": prop(1)}, "options=noOverwrite")
         assert answer.status == 204
 
@@ -51,6 +54,29 @@ def test_instances_of_other_datasets_stay_beside_the_new_one(open_client: OpenCl
         assert (await shown(client))["speed"] == [prop(1), left]
         answer = await client.post(ATTRS, {"speed": prop(3, datasetId=dataset("left"))}, "options=noOverwrite")
         assert (answer.status, answer.json["updated"]) == (207, [])
+
+    with_client(open_client, body)
+
+
+def test_a_scope_is_exchanged_or_without_overwriting_extended(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, scope=["/a", "/b"])
+        assert (await client.post(ATTRS, {"scope": ["/b", "/c"]}, "options=noOverwrite")).status == 204
+        assert (await shown(client))["scope"] == ["/a", "/b", "/c"]
+        assert (await client.post(ATTRS, {"scope": "/d"})).status == 204
+        assert (await shown(client))["scope"] == "/d"
+
+    with_client(open_client, body)
+
+
+def test_the_update_result_speaks_the_clients_names(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, **{"https://vocab.example/speed": prop(1)})
+        sent = {"@context": {"tempo": "https://vocab.example/speed"}, "tempo": prop(2), "fresh": prop(1)}
+        answer = await client.post(ATTRS, sent, "options=noOverwrite", headers=JSON_LD)
+        assert answer.status == 207
+        assert answer.json["updated"] == ["fresh"]
+        assert [one["attributeName"] for one in answer.json["notUpdated"]] == ["tempo"]
 
     with_client(open_client, body)
 

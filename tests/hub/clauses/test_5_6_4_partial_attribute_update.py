@@ -47,14 +47,15 @@ def test_a_compound_value_is_exchanged_whole(open_client: OpenClient) -> None:
     with_client(open_client, body)
 
 
-def test_nulls_delete_members_and_the_attribute_itself(open_client: OpenClient) -> None:
+def test_nulls_delete_members_but_not_the_attribute_itself(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         await created(client, speed=prop(1, unitCode="KMH", accuracy=prop(3)), at=link("urn:ngsi-ld:Road:1"))
         assert (await patch(client, "speed", {"unitCode": NULL, "accuracy": NULL})).status == 204
-        assert (await patch(client, "at", {"type": "Relationship", "object": NULL})).status == 204
-        assert await shown(client) == entity(speed=prop(1))
-        assert (await patch(client, "speed", {"value": NULL})).status == 204
-        assert await shown(client) == entity()
+        refused(await patch(client, "at", {"type": "Relationship", "object": NULL}), 400, "BadRequestData")
+        refused(await patch(client, "speed", {"value": NULL}), 400, "BadRequestData")
+        refused(await patch(client, "speed", {"value": {"a": NULL}}), 400, "BadRequestData")
+        refused(await patch(client, "speed", {"value": 1, "datasetId": NULL}), 400, "BadRequestData")
+        assert await shown(client) == entity(speed=prop(1), at=link("urn:ngsi-ld:Road:1"))
 
     with_client(open_client, body)
 
@@ -79,7 +80,8 @@ def test_missing_things_other_kinds_and_other_types_are_refused(open_client: Ope
         refused(await patch(client, "speed", {"type": "Attribute", "value": 1}), 400, "BadRequestData")
         refused(await patch(client, "speed", {"value": 2}, "type=Camera"), 404, "ResourceNotFound")
         refused(await patch(client, "speed", {"value": None}), 400, "BadRequestData")
-        refused(await patch(client, "type", {"value": 1}), 400, "BadRequestData")
+        for name in ("type", "scope"):
+            refused(await patch(client, name, {"value": 1}), 400, "BadRequestData")
         assert await shown(client) == entity(speed=prop(1))
 
     with_client(open_client, body)

@@ -45,6 +45,16 @@ def test_delete_all_takes_every_instance(open_client: OpenClient) -> None:
     with_client(open_client, body)
 
 
+def test_the_scope_is_deleted_like_an_attribute(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, speed=prop(1), scope="/a")
+        assert (await delete(client, "scope")).status == 204
+        assert await shown(client) == entity(speed=prop(1))
+        refused(await delete(client, "scope"), 404, "ResourceNotFound")
+
+    with_client(open_client, body)
+
+
 def test_missing_things_bad_names_and_other_types_are_refused(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         refused(await delete(client, "speed"), 404, "ResourceNotFound")

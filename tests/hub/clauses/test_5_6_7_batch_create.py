@@ -73,8 +73,9 @@ def test_what_is_no_batch_is_refused(open_client: OpenClient) -> None:
         refused(await client.post(CREATE, sensor(1)), 400, "BadRequestData")
         refused(await client.post(CREATE, b"[{"), 400, "InvalidRequest")
         assert (await client.post(CREATE, [sensor(1)], "options=update")).status == 400
-        answer = await client.post(CREATE, [5, None, "text", [sensor(1)]])
-        assert (answer.status, len(answer.json["errors"])) == (207, 4)
+        refused(await client.post(CREATE, [sensor(1), None]), 400, "BadRequestData")
+        answer = await client.post(CREATE, [5, "text", [sensor(1)]])
+        assert (answer.status, len(answer.json["errors"])) == (207, 3)
 
     with_client(open_client, body)
 

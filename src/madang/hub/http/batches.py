@@ -165,6 +165,8 @@ async def _items(app: HubApp, request: Request) -> tuple[list[Json], Context | N
     raws = decode(await request.body(app.config.max_body))
     if not isinstance(raws, list) or not raws:
         raise BadRequestDataError("A batch is a JSON array of at least one item", where="body")
+    if None in raws:
+        raise BadRequestDataError("A batch holds no null", where="body")
     if len(raws) > app.config.max_batch:
         raise TooComplexQueryError(f"A batch has at most {app.config.max_batch} items", where="body")
     return raws, None if media == JSON_LD else await request_context(request, app.hub.contexts)

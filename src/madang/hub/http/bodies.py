@@ -55,7 +55,7 @@ def read_writing(
         raise BadRequestDataError(f"format={said[:40]} is not known", where="format", hint=", ".join(sorted(_FORMS)))
     observed = parameters.get("observedAt", "")
     return Writing(
-        simplified=bool(_SIMPLIFIED & {*given, said}),
+        simplified=said in _SIMPLIFIED if said else bool(_SIMPLIFIED & given),
         options=given,
         types=parse_types(parameters.get("type", ""), names),
         observed_at=instant(observed, "observedAt") if observed else "",

@@ -142,8 +142,11 @@ async def delete_attribute(app: HubApp, request: Request, access: Access) -> Res
     dataset = request.parameters.get("datasetId", "").removeprefix("@none")
     if dataset and not is_uri(dataset):
         raise BadRequestDataError("datasetId is not a URI", where="datasetId")
-    name = _attribute_name(request.segments[3], names)
-    mutation = change.delete_attribute(entity_id, name, dataset=dataset, every=every)
+    if names.canonical(request.segments[3]) == "scope":
+        mutation = change.delete_scope(entity_id)
+    else:
+        name = _attribute_name(request.segments[3], names)
+        mutation = change.delete_attribute(entity_id, name, dataset=dataset, every=every)
     await apply(app, access, of_types(access.guarded(mutation), how.types))
     return Response(204, [])
 

@@ -23,23 +23,27 @@ from madang.identity.rights import Right
 if TYPE_CHECKING:
     from madang.hub.http.app import HubApp
 
-_SELECTING = frozenset({"type", "id", "idPattern", "attrs", "q", "georel", "scopeQ"})
-_PARAMETERS = _SELECTING | {"geometry", "coordinates", "geoproperty", "local", "drop", "keep"}
+_SELECTING = frozenset({"type", "attrs", "q", "georel"})
+_FILTERS = _SELECTING | {"id", "idPattern", "scopeQ", "geometry", "coordinates", "geoproperty", "local", "csf"}
+_PARAMETERS = _FILTERS | {"geometryProperty", "drop", "keep"}
 _SLICE = 500
 _REPORTED = 1_000
 """At most so many refusals stand in the report; the purge ends there."""
 
 
 async def purge(app: HubApp, request: Request, access: Access) -> Response:
-    """Purge Entities (clauses 5.6.21, 6.4.3.3): in slices, so that others get their turn; never without a filter."""
+    """Purge Entities (clauses 5.6.21, 6.4.3.3): in slices, so that others get their turn."""
     names = await request_context(request, app.hub.contexts)
     parameters = dict(request.parameters)
     check_parameters(parameters, _PARAMETERS)
     chosen = _chosen(parameters.pop("drop", ""), parameters.pop("keep", ""), names)
-    if not any(parameters.get(name) for name in _SELECTING):
+    if not any(parameters.get(name) for name in _SELECTING) and parameters.get("local") != "true":
         raise BadRequestDataError(
-            "A purge without a filter would delete everything", where="query", hint="Give type, id, idPattern, q, …"
+            "The purge selects too much",
+            where="query",
+            hint="Give at least one of type, attrs, q, georel, or local=true",
         )
+    parameters.pop("geometryProperty", None)
     query, _ = read_query(parameters, names, _SLICE, _SLICE)
     right = Right.HUB_DELETE if chosen is None else Right.HUB_UPDATE
 
@@ -56,9 +60,16 @@ def _chosen(drop: str, keep: str, names: Context) -> Callable[[str], bool] | Non
     if drop and keep:
         raise BadRequestDataError("drop and keep exclude each other", where="keep")
     if drop:
-        return frozenset(attribute_list(drop, names, "drop")).__contains__
-    kept = frozenset(attribute_list(keep, names, "keep"))
+        return _attributes(drop, names, "drop").__contains__
+    kept = _attributes(keep, names, "keep")
     return (lambda name: name not in kept) if kept else None
+
+
+def _attributes(text: str, names: Context, where: str) -> frozenset[str]:
+    listed = frozenset(attribute_list(text, names, where))
+    if listed & change.CORE_MEMBERS:
+        raise BadRequestDataError(f"{where} names attributes; an entity keeps its id, type and scope", where=where)
+    return listed
 
 
 async def _purged(
