@@ -19,7 +19,7 @@ TENANT = "bench"
 TYPE = "AirQualityObserved"
 INDEXED = "pm25"
 POLLUTANTS = ("pm10", "pm25", "o3", "no2", "co")
-_SHAPES = {**dict.fromkeys(POLLUTANTS, 1), "refDevice": 2, "name": 1, "location": 4}
+SHAPES = {**dict.fromkeys(POLLUTANTS, 1), "refDevice": 2, "name": 1, "location": 4}
 
 
 def entity(number: int, *, location: bool, shift: int = 0) -> dict[str, Json]:
@@ -52,7 +52,7 @@ class BareWriter:
         ensure_indexes(self.connection, indexed)
         self.connection.execute("INSERT OR IGNORE INTO tenant VALUES (1, ?)", (TENANT,))
         self.connection.execute("INSERT OR IGNORE INTO kind VALUES (1, 1, ?)", (TYPE,))
-        shapes = [(1, name, shape) for name, shape in _SHAPES.items()]
+        shapes = [(1, name, shape) for name, shape in SHAPES.items()]
         self.connection.executemany("INSERT OR IGNORE INTO attribute VALUES (?, ?, ?)", shapes)
         self.at_ms = time.time_ns() // 1_000_000  # of now: older changes would be dropped while the hub is measured
         self._key = self._last("key", "entity")
@@ -61,6 +61,11 @@ class BareWriter:
     def _last(self, column: str, table: str) -> int:
         sql = f"SELECT coalesce(max({column}), 0) FROM {table}"
         return int(str(self.connection.execute(sql).fetchall()[0][0]))
+
+    def first(self, count: int) -> list[tuple[str, bytes]]:
+        """Ids and bodies of the first entities."""
+        rows = self.connection.execute("SELECT id, body FROM entity ORDER BY key LIMIT ?", (count,))
+        return [(str(entity_id), bytes(body)) for entity_id, body in rows]
 
     def insert(self, group: Sequence[tuple[dict[str, Json], bytes]]) -> None:
         """Begins a transaction and writes new entities, each with its JSON; the caller commits."""

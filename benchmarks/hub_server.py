@@ -1,6 +1,7 @@
 """Servers for `hub_http`: the hub, and the plain ASGI handlers it is held against. Run as a subprocess.
 
-`python -m benchmarks.hub_server hub|bare STORE [indexed attribute]` prints its port and serves until killed.
+`python -m benchmarks.hub_server hub|bare STORE [indexed attribute]` prints its port and serves until killed; STORE is a
+file or a PostgreSQL address.
 
 The bare handlers do what must be done and nothing else: create decodes, checks the fields that NGSI-LD requires and
 writes the same rows to the same tables with the same durability in the same kind of groups; retrieve and query return
@@ -50,13 +51,13 @@ async def authenticate(headers: Iterable[tuple[bytes, bytes]]) -> Actor | None:
 class Bare:
     """The limit: see the module's docstring."""
 
-    def __init__(self, path: Path, indexed: tuple[str, ...]) -> None:
-        self._rows = BareWriter(path, indexed)
+    def __init__(self, store: str, indexed: tuple[str, ...]) -> None:
+        self._in_thread = store.startswith("postgresql://")
+        self._rows = _writer(store, indexed)
         self._commit = ThreadPoolExecutor(1)
         self._waiting: list[tuple[dict[str, Any], bytes, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
-        known = self._rows.connection.execute("SELECT id, body FROM entity ORDER BY key LIMIT ?", (RETRIEVED,))
-        self._bodies = {str(entity_id).encode(): bytes(body) for entity_id, body in known}  # type: ignore[arg-type] # a BLOB
+        self._bodies = {entity_id.encode(): body for entity_id, body in self._rows.first(RETRIEVED)}
         self._page = b"[" + b",".join([*self._bodies.values()][:20]) + b"]"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -89,11 +90,23 @@ class Bare:
         loop = asyncio.get_running_loop()
         while self._waiting:
             group, self._waiting = self._waiting, []
-            self._rows.insert([(entity, kept) for entity, kept, _ in group])
+            rows = [(entity, kept) for entity, kept, _ in group]
+            if self._in_thread:  # a client of a server: all of it waits
+                await loop.run_in_executor(self._commit, self._rows.insert, rows)
+            else:
+                self._rows.insert(rows)
             await loop.run_in_executor(self._commit, self._rows.commit)
             for _, _, done in group:
                 done.set_result(None)
         self._writing = None
+
+
+def _writer(store: str, indexed: tuple[str, ...]) -> Any:  # Any: one of two writers
+    if store.startswith("postgresql://"):
+        from benchmarks import hub_postgres  # lazily: it needs psycopg
+
+        return hub_postgres.BareWriter(store, indexed)
+    return BareWriter(Path(store), indexed)
 
 
 _VALUES = {"Property": "value", "Relationship": "object", "GeoProperty": "value"}
@@ -127,13 +140,13 @@ async def serve(app: App) -> None:
     await uvicorn.Server(config).serve(sockets=[listening])
 
 
-async def main(which: str, path: Path, indexed: tuple[str, ...]) -> None:
+async def main(which: str, store: str, indexed: tuple[str, ...]) -> None:
     """Opens the store and serves."""
     if which == "bare":
         gc.set_threshold(50_000, 20, 10)  # as the hub has it
-        await serve(Bare(path, indexed))
+        await serve(Bare(store, indexed))
         return
-    hub = await Hub.open(HubConfig(store=str(path), indexed_attributes=indexed))
+    hub = await Hub.open(HubConfig(store=store, indexed_attributes=indexed))
     try:
         await serve(HubApp(hub, authenticate))
     finally:
@@ -144,4 +157,4 @@ if __name__ == "__main__":
     import uvloop
 
     with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(main(sys.argv[1], Path(sys.argv[2]), tuple(sys.argv[3:])))
+        uvloop.run(main(sys.argv[1], sys.argv[2], tuple(sys.argv[3:])))
