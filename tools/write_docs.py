@@ -13,6 +13,7 @@ import os
 import pkgutil
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from madang.kernel.errors import MadangError
 from madang.kernel.secret import Secret
 
 ROOT = Path(__file__).resolve().parents[1]
+CLAUSES = ROOT / "tools" / "ngsi_ld_clauses.toml"
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 FLOORS = (
     ("cli",),
@@ -133,12 +135,38 @@ def command_table() -> str:
     return "\n".join(rows)
 
 
+def hub_clauses() -> str:
+    """What of the NGSI-LD specification the hub does, and the tests that hold each clause."""
+    rows = ["| clause | | state | note | held by |", "|---|---|---|---|---|"]
+    for number, title, state, note, *held in tomllib.loads(CLAUSES.read_text())["clauses"]:
+        files = [
+            path.name
+            for one in (held or [number])
+            for path in sorted((ROOT / "tests/hub/clauses").glob(f"test_{one.replace('.', '_')}_[a-z]*.py"))
+        ]
+        shown = ", ".join(f"`{name}`" for name in files) if state != "not" else ""
+        rows.append(f"| {number} | {title} | {state} | {note} | {shown} |")
+    return "\n".join(rows)
+
+
+def hub_operations() -> str:
+    """Every operation of the hub with its clauses, from the list that is its router."""
+    from madang.hub.http.app import OPERATIONS
+
+    rows = ["| method | path | operation | clauses |", "|---|---|---|---|"]
+    operations = sorted(OPERATIONS, key=lambda one: (one.path, one.method))
+    rows += [f"| {one.method} | `{one.path}` | {one.summary} | {', '.join(one.clauses)} |" for one in operations]
+    return "\n".join(rows)
+
+
 WRITERS: dict[str, Callable[[], str]] = {
     "import-map": import_map,
     "roles": role_table,
     "errors": error_table,
     "config": config_table,
     "commands": command_table,
+    "hub-clauses": hub_clauses,
+    "hub-operations": hub_operations,
 }
 
 

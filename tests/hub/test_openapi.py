@@ -35,7 +35,7 @@ SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 IDS = [f"urn:ngsi-ld:Sensor:{number}" for number in range(5)]
 SUBSCRIPTION = "urn:ngsi-ld:Subscription:1"
-EXAMPLES = 8
+EXAMPLES = 6
 AnyOperation = APIOperation[Any, Any, Any, Any]  # Any: as schemathesis has it
 AnyCase = Case[Any]  # Any: the same
 
