@@ -363,7 +363,7 @@ def _merged_attribute(name: str, old: Attribute, value: Attribute, how: Merging)
         before = there.get(dataset)
         given = _as_there(before, one, how) if before is not None else one
         if given is None:
-            return BadRequestDataError(f"{name} is a {before['type']}, and stays one", where=name)
+            return BadRequestDataError(f"{name} would become another kind of attribute", where=name)
         if "type" not in given and before is None:
             return BadRequestDataError(f"{name} has neither type nor value, and is not there yet", where=name)
         said = _patched(before, given) if before is not None and _same_kind(before, given) else _without_nulls(given)

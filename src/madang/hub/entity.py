@@ -76,10 +76,6 @@ _POSITIONS = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2
 GEOMETRIES = frozenset({*_POSITIONS, "GeometryCollection"})
 _VALUES = frozenset(VALUE_MEMBER.values())
 _SIMPLIFIED = {member: kind for member, kind in _CONCISE.items() if member not in ("object", "value")}
-_DROPPED = frozenset({"createdAt", "modifiedAt", "deletedAt", "@context", "instanceId"})
-_HEAD = _DROPPED | {"id", "@id", "type", "@type", "scope", "expiresAt"}
-_LINKED = frozenset({"entity", "entityList"})
-"""Entities shown inside a relationship by `join` (clause 4.5.23); never part of it."""
 _PREVIOUS = frozenset(
     {
         "previousValue",
@@ -91,7 +87,12 @@ _PREVIOUS = frozenset(
         "previousObjectList",
     }
 )
-"""Members of notifications only (clause 5.3.1)."""
+_DROPPED = frozenset({"createdAt", "modifiedAt", "deletedAt", "@context"})
+_UNREAD = _DROPPED | _PREVIOUS | {"instanceId"}
+"""Output only members of attributes: ignored where they are given (clause 5.2.5)."""
+_HEAD = _DROPPED | {"id", "@id", "type", "@type", "scope", "expiresAt"}
+_LINKED = frozenset({"entity", "entityList"})
+"""Entities shown inside a relationship by `join` (clause 4.5.23); never part of it."""
 _TEXT_MEMBERS = frozenset({"unitCode"})
 _NAME_MEMBERS = frozenset({"objectType", "valueType"})
 PROOF = "ngsildproof"
@@ -413,12 +414,11 @@ class _Reader:
 
     def _other(self, instance: dict[str, Json], name: str, key: str, value: Json, depth: int) -> None:
         member = key if key[:1] == "@" else self._names.canonical(key)
-        if member in _DROPPED or (member in _LINKED and instance.get("type") in ("Relationship", "ListRelationship")):
+        if member in _UNREAD or (member in _LINKED and instance.get("type") in ("Relationship", "ListRelationship")):
             return
-        if member in _PREVIOUS:
-            raise BadRequestDataError(f"{name} may not bring {key}: only notifications have it", where=f"{name}.{key}")
         if member == "datasetId":
-            instance[member] = _dataset(value, name)
+            if value != "@none":
+                instance[member] = _dataset(value, name)
         elif self._nulls and value == NULL:
             instance[member] = NULL
         elif member in _TEXT_MEMBERS:

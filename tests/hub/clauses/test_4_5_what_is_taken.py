@@ -188,12 +188,23 @@ def test_linked_entities_shown_by_join_are_not_written_back(open_client: OpenCli
     with_client(open_client, body)
 
 
-@pytest.mark.parametrize(
-    "member", ["previousValue", "previousObject", "previousLanguageMap", "previousVocab", "previousJson"]
-)
-def test_members_of_notifications_are_refused(open_client: OpenClient, member: str) -> None:
+def test_members_only_for_output_are_ignored(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
-        refused(await client.post("/entities", entity(speed=prop(1, **{member: 1}))), 400, "BadRequestData")
+        for member in ("previousValue", "previousObject", "previousLanguageMap", "previousVocab", "previousJson"):
+            sent = prop(1, accuracy=prop(1, **{member: 1}), **{member: 1}) | {"instanceId": "urn:x:1", "deletedAt": 5}
+            await client.post("/entityOperations/upsert", [entity(speed=sent)])
+            assert await shown(client) == entity(speed=prop(1, accuracy=prop(1)))
+
+    with_client(open_client, body)
+
+
+def test_the_default_instance_may_be_called_none(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, speed=[prop(1, datasetId="@none"), prop(2, datasetId="urn:x:d")])
+        assert (await shown(client))["speed"] == [prop(1), prop(2, datasetId="urn:x:d")]
+        answer = await client.send("PATCH", f"{PATH}/attrs/speed", {"value": 3, "datasetId": "@none"})
+        assert answer.status == 204
+        assert (await shown(client))["speed"] == [prop(3), prop(2, datasetId="urn:x:d")]
 
     with_client(open_client, body)
 

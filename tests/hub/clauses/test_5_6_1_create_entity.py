@@ -70,7 +70,6 @@ def test_json_ld_brings_its_context_in_the_body_and_json_in_a_link(open_client: 
         entity(speed={"type": "Property", "value": 1, "observedAt": "2026-11-22"}),
         entity(speed={"type": "Property", "value": 1, "unitCode": 5}),
         entity(speed={"type": "Property", "value": 1, "datasetId": "no uri"}),
-        entity(speed={"type": "Property", "value": 1, "previousValue": 0}),
         entity(speed={"type": "LanguageProperty", "languageMap": {"not a tag": "x"}}),
         entity(speed={"type": "LanguageProperty", "languageMap": {"en": 5}}),
         entity(speed={"type": "VocabProperty", "vocab": 5}),
