@@ -311,7 +311,7 @@ def _number(value: Value) -> Value:
 
 
 def _time_of_day(value: Value) -> Value:
-    return text_of(round(value * 1_000_000))[11:-1] if isinstance(value, float) else value
+    return text_of(round(value * 1_000_000))[11:] if isinstance(value, float) else value
 
 
 _TIDY: dict[str, Callable[[Value], Value]] = {"h": _time_of_day}

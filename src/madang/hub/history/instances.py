@@ -22,6 +22,8 @@ Json = Any  # Any: JSON as it is kept
 ENTITY = ""
 """The attribute name under which the deletion of a whole entity stands."""
 SCOPE = "scope"
+WHOLE = "*"
+"""The text of an instance that says: the attribute went with all its instances."""
 _HEAD = frozenset({"id", "type", "expiresAt"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -135,7 +137,9 @@ def flatten(entity: str, types: str, op: int, at_ms: int, seq: int, raw: bytes) 
             if name in _HEAD or name[:1] == "@":
                 continue
             for one in _instances(name, value, at_us):
-                yield read(one, entity, types, name, seq, place, at_us, at_us)
+                instance = read(one, entity, types, name, seq, place, at_us, at_us)
+                instance.text = WHOLE if value is None and name != SCOPE else instance.text
+                yield instance
                 place += 1
     if op == Op.DELETED:
         yield Instance(

@@ -74,7 +74,7 @@ class Roller:
         step: Callable[[str], None] = _no_step,
     ) -> None:
         self._store, self._engine, self._directory = store, engine, directory
-        self._config, self._clock, self._step = config, clock, step
+        self._config, self._clock, self.step = config, clock, step
         self._busy = asyncio.Lock()
 
     async def keep(self) -> int:
@@ -157,7 +157,7 @@ class Roller:
             part = f"SELECT * FROM slice WHERE types = ? AND modified_us // {_DAY_US} = ?"  # noqa: S608 -- constants
             cursor.execute(f"CREATE OR REPLACE TEMP TABLE part AS {part}", [types, day])
             day_text = rows.day_of(day * _DAY_US)
-            file = parquet_files.write(cursor, "part", self._directory, tenant, types, day_text, self._step)
+            file = parquet_files.write(cursor, "part", self._directory, tenant, types, day_text, self.step)
             if file is not None:
                 made.append(file)
         return made
@@ -174,7 +174,7 @@ class Roller:
                     raise _ChangedMeanwhileError
 
         await self._exchange(commit, made)
-        self._step("committed")
+        self.step("committed")
 
     async def _exchange(self, commit: Callable[[WriteTx], None], made: Iterable[HistoryFile]) -> bool:
         """Lets files count, or removes them when the store has moved on."""
@@ -208,7 +208,7 @@ class Roller:
                 rows.add_file(tx.session, file)
 
         await self._exchange(commit, made)
-        self._step("rewritten")
+        self.step("rewritten")
 
     def _written_again(
         self, group: Sequence[HistoryFile], hidden: Sequence[Hidden], cursor: DuckDBPyConnection
@@ -218,7 +218,7 @@ class Roller:
             note_hidden(cursor, hidden)
             source = f"{source} f WHERE NOT {is_hidden('f')}"
         first = group[0]
-        file = parquet_files.write(cursor, source, self._directory, first.tenant, first.types, first.day, self._step)
+        file = parquet_files.write(cursor, source, self._directory, first.tenant, first.types, first.day, self.step)
         return [file] if file is not None else []
 
     # Forgetting.
@@ -314,7 +314,7 @@ class Roller:
         if not gone:
             return
         await asyncio.to_thread(parquet_files.remove, self._directory, [file.path for file in gone])
-        self._step("unlinked")
+        self.step("unlinked")
 
         def forget(tx: WriteTx) -> None:
             for file in gone:
