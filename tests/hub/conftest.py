@@ -69,6 +69,7 @@ BOTH_STORES = {
     "test_5_6_8_batch_upsert",
     "test_5_6_17_merge_entity",
     "test_5_6_21_purge_entities",
+    "test_5_8_6_notification",
     "test_query_over_http",
 }
 """Modules whose tests run on PostgreSQL too: those that ask most of a store. MADANG_TEST_STORE=postgresql runs all."""

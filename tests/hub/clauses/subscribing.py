@@ -122,12 +122,14 @@ class Desk:
         return answer.header("location").rpartition("/")[2]
 
     async def told_nothing_until(self, entity: dict[str, Json], path: str = "/told") -> list[Got]:
-        """Makes a last change that a catch-all subscription hears of; what `path` got by then."""
+        """Makes a last change that another subscription hears of; what `path` got once nothing waits any more."""
         await self.subscribe("/last", entities=[{"type": "Last"}])
         before = len(self.receiver.at("/last"))
         await good(self.client.post("/entities", entity | {"type": "Last"}))
         await self.receiver.wait(before + 1, "/last")
-        await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_S):
+            while any(one.pending for one in await self.hub.subscriptions.health("open")):
+                await asyncio.sleep(0.01)
         return self.receiver.at(path)
 
 
