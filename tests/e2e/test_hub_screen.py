@@ -215,7 +215,7 @@ def test_a_history_is_drawn_with_its_unit_and_its_table_names_the_silence(screen
     page = screen.page
     screen.open(f"?view=entity&id={AIR}&attribute=pm10")
     expect(page.locator("[data-chart] canvas")).to_be_visible()
-    expect(page.get_by_role("img", name=re.compile("pm10.*µg/m³"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("pm10.*µg.m³"))).to_be_visible()
     page.get_by_role("button", name="표", exact=True).click()
     expect(page.get_by_role("row", name=re.compile("자료 없음.*3시간"))).to_have_count(1)
     assert page.locator("tbody tr").count() > 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -93,6 +94,7 @@ def _set_up(console: Console, state: Path, port: int, data: Path | None, city_te
     os.environ[CONFIG_ENV] = str(config)
     demo = Demo(city, ports, state_of.new_password(), 0)
     demo = replace(demo, cameras=_take_in(state, data or state / "city", demo))
+    asyncio.run(state_of.subscribe(state / "hub.sqlite3", city, ports))
     state_of.remember(state, demo)
     return demo
 
@@ -290,6 +292,7 @@ def _show(console: Console, state: Path, demo: Demo, *, police: bool) -> None:
     places = Table.grid(padding=(0, 2))
     for what, where in (
         ("관제 화면 Control room", f"{address}/"),
+        ("데이터 허브 Data hub", f"{address}/hub"),
         ("업무 사무실 Back office", f"{address}/office/"),
         ("시민 창구 Citizens", f"{address}/portal/video-register"),
         ("기록 Logs", str(state / "logs")),

@@ -103,6 +103,9 @@ media_port = {ports.media}
 [linkages.police112]
 endpoints = ["http://127.0.0.1:{ports.police}/"]
 
+[outward]
+allow = ["127.0.0.1"]
+
 [mqtt]
 url = "mqtt://127.0.0.1:{ports.mqtt}"
 {_TOPICS.replace("AUTHORITY", city.code)}"""
@@ -140,6 +143,46 @@ intensity = { path = "flow_vph", minimum = 0.0, maximum = 20000.0 }
 averageVehicleSpeed = { path = "speed_kmh", unit = "KMH", minimum = 0.0, maximum = 300.0 }
 occupancy = { path = "occupancy", minimum = 0.0, maximum = 1.0 }
 """
+
+
+_NOTICES = (
+    ("미세먼지 나쁨 알림 Dust notice", "AirQualityObserved", "pm10", "pm10>40", "notices/air"),
+    (
+        "정체 알림 Congestion notice",
+        "TrafficFlowObserved",
+        "averageVehicleSpeed",
+        "averageVehicleSpeed<40",
+        "notices/road",
+    ),
+)
+"""Subscriptions that make the demo's hub tell somebody: name, type, attribute, condition, topic at its own broker."""
+
+
+async def subscribe(store: Path, city: City, ports: Ports) -> None:
+    """Has the hub tell the demo's own broker of bad air and slow roads. Nothing else may have the store open."""
+    from madang.hub.access import Access
+    from madang.hub.config import HubConfig
+    from madang.hub.contexts.context import CORE_CONTEXT
+    from madang.hub.hub import Hub
+    from madang.identity.rights import system_actor
+
+    hub = await Hub.open(HubConfig(store=str(store), outward_allow=("127.0.0.1",)))
+    access = Access(system_actor(city.code), city.code, ())
+    for name, entity_type, attribute, condition, topic in _NOTICES:
+        endpoint = {
+            "uri": f"mqtt://127.0.0.1:{ports.mqtt}/{topic}",
+            "notifierInfo": [{"key": "MQTT-Version", "value": "mqtt3.1.1"}],
+        }
+        wish = {
+            "type": "Subscription",
+            "subscriptionName": name,
+            "entities": [{"type": entity_type}],
+            "watchedAttributes": [attribute],
+            "q": condition,
+            "notification": {"format": "concise", "endpoint": endpoint},
+        }
+        await hub.subscriptions.create(access.tenant, wish, CORE_CONTEXT, access, tenant_said=False)
+    await hub.close()
 
 
 def generate_city(out: Path, seed: int) -> None:
