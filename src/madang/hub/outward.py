@@ -4,14 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
 from madang.kernel.errors import ForbiddenError, UnavailableError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _REDIRECTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A body, and for how many seconds its server says it may be kept (None where it does not say)."""
+
+    body: bytes
+    keep_s: float | None = None
+
+
+def keep_s(headers: Mapping[str, str]) -> float | None:
+    """How long an answer is fresh (RFC 9111 §4.2.1): Cache-Control before Expires; None where neither says."""
+    control = headers.get("cache-control", "").lower()
+    if re.search(r"\bno-(?:store|cache)\b", control):
+        return 0.0
+    found = re.search(r"\bs-maxage\s*=\s*\"?(\d{1,9})", control) or re.search(r"\bmax-age\s*=\s*\"?(\d{1,9})", control)
+    if found is not None:
+        age = headers.get("age", "0")
+        return max(0.0, float(found[1]) - (float(age) if age.isascii() and age.isdigit() and len(age) < 10 else 0.0))
+    if "expires" not in headers:
+        return None
+    try:
+        until = parsedate_to_datetime(headers["expires"])
+        since = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        return max(0.0, (until - since).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
 
 
 class Outward:
@@ -58,19 +89,19 @@ class Outward:
             )
         return str(addresses[0])
 
-    async def fetch(self, url: str, *, timeout_s: float, max_bytes: int, accept: str) -> bytes:
-        """The body behind a URL; every redirect is judged anew. Raises `ForbiddenError` or `UnavailableError`."""
+    async def fetch(self, url: str, *, timeout_s: float, max_bytes: int, accept: str) -> Fetched:
+        """What is behind a URL; every redirect is judged anew. Raises `ForbiddenError` or `UnavailableError`."""
         try:
             async with asyncio.timeout(timeout_s):
                 for _ in range(_REDIRECTS + 1):
-                    body, url = await self._get(url, max_bytes, accept)
-                    if body is not None:
-                        return body
+                    found, url = await self._get(url, max_bytes, accept)
+                    if found is not None:
+                        return found
         except TimeoutError:
             raise UnavailableError(f"{url} did not answer within {timeout_s:g} s", where="url") from None
         raise UnavailableError(f"{url} redirects more than {_REDIRECTS} times", where="url")
 
-    async def _get(self, url: str, max_bytes: int, accept: str) -> tuple[bytes | None, str]:
+    async def _get(self, url: str, max_bytes: int, accept: str) -> tuple[Fetched | None, str]:
         import httpx  # lazily: most contexts are built in or already compiled
 
         host, address = await self.resolve(url)
@@ -85,7 +116,8 @@ class Outward:
                     return None, urljoin(url, answer.headers.get("location", ""))
                 if answer.status_code != 200:
                     raise UnavailableError(f"{url} answered {answer.status_code}", where="url")
-                return await _read(answer.aiter_bytes(), max_bytes, url), url
+                body = await _read(answer.aiter_bytes(), max_bytes, url)
+                return Fetched(body, keep_s(answer.headers)), url
         except httpx.HTTPError as error:
             raise UnavailableError(f"{url} cannot be read: {type(error).__name__}", where="url") from None
 

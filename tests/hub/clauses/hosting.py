@@ -35,10 +35,13 @@ class Elsewhere(BaseHTTPRequestHandler):
 
     asked: ClassVar[list[str]] = []
     body: ClassVar[bytes] = b""
+    keep: ClassVar[dict[str, str]] = {}
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
         self.send_response(200 if self.body else 500)
+        for name, value in self.keep.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(self.body)
 
@@ -50,6 +53,7 @@ class Elsewhere(BaseHTTPRequestHandler):
 def elsewhere(context: Json = TERMS) -> Iterator[str]:
     """The address of an @context on another server."""
     Elsewhere.asked.clear()
+    Elsewhere.keep = {}
     Elsewhere.body = orjson.dumps({"@context": context})
     server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -17,7 +18,7 @@ from madang.hub.contexts.context import CORE_CONTEXT, Context, Json, compile_con
 from madang.hub.contexts.shelf import Kept, Kind, Shelf
 from madang.hub.errors import BadRequestDataError, LdContextNotAvailableError, OperationNotSupportedError
 from madang.hub.names import CORE_ADDRESS, core_document
-from madang.hub.outward import Outward
+from madang.hub.outward import Fetched, Outward
 from madang.hub.store import Store
 from madang.kernel.canonical import canonical_json, digest
 from madang.kernel.clock import Clock, system_clock
@@ -30,6 +31,7 @@ _MAX_DOCUMENTS = 32
 _MAX_BYTES = 2_000_000
 _MAX_COMPILED = 512
 _MAX_USAGE = 4_096
+_SHORTEST_KEEP_S, _LONGEST_KEEP_S = 1.0, 30 * 86_400.0
 _REFUSED_KEEP_S = 30.0
 _ACCEPT = "application/ld+json, application/json"
 
@@ -87,14 +89,20 @@ class ContextSource:
         known = self._compiled.get(key)
         if known is None or known.until <= time.monotonic():
             documents = await self._collect(source)
-            context = compile_context(source, documents)
-            known = _Compiled(time.monotonic() + self._config.context_keep_s, context, frozenset(documents))
+            compiling = partial(compile_context, source, documents)
+            context = await asyncio.to_thread(compiling) if documents else compiling()
+            known = _Compiled(self._until(documents), context, frozenset(documents))
             if len(self._compiled) >= _MAX_COMPILED:
                 self._compiled.pop(next(iter(self._compiled)))
             self._compiled[key] = known
         if known.addresses:
             self._note(known.addresses)
         return known.context
+
+    def _until(self, addresses: Iterable[str]) -> float:
+        """Until when what is compiled from these documents holds: as long as the first of them."""
+        held = (self._documents[one][0] for one in addresses if one in self._documents)
+        return min((time.monotonic() + self._config.context_keep_s, *held))
 
     def _note(self, addresses: Iterable[str]) -> None:
         now_ms = self._now_ms()
@@ -151,7 +159,7 @@ class ContextSource:
         """Fetches a cached @context anew; raises `LdContextNotAvailableError` and keeps the old one."""
         self._refused.pop(kept.address, None)
         try:
-            document = await self._load(kept.address)
+            document, keep_s = await self._load(kept.address)
         except MadangError as error:
             raise LdContextNotAvailableError(error.detail, where="@context", hint=error.hint) from None
         if not isinstance(document, dict) or "@context" not in document:
@@ -160,9 +168,9 @@ class ContextSource:
             compile_context(kept.address, await self._collect(kept.address, {kept.address: document}))
         except BadRequestDataError as error:
             raise LdContextNotAvailableError(error.detail, where="@context") from None
-        await self._keep(kept.address, document, kept.id)
+        await self._keep(kept.address, document, keep_s, kept.id)
         self.forget(kept)
-        self._documents[kept.address] = (time.monotonic() + self._config.context_keep_s, document)
+        self._documents[kept.address] = (time.monotonic() + keep_s, document)
 
     async def drop(self, kept: Kept) -> None:
         """Removes a kept @context and everything compiled from it."""
@@ -223,8 +231,8 @@ class ContextSource:
                 keep_s = min(keep_s, (copy.expires_ms - self._now_ms()) / 1000)
         else:
             try:
-                document = await self._load(address)
-                await self._keep(address, document)
+                document, keep_s = await self._load(address)
+                await self._keep(address, document, keep_s)
             except MadangError as error:
                 refusal = self._refuse(address, error)
                 if copy is None:
@@ -243,21 +251,24 @@ class ContextSource:
             return await self._shelf.by_id(context_id)
         return await self._shelf.by_address(address)
 
-    async def _keep(self, address: str, document: Json, context_id: str = "") -> None:
+    async def _keep(self, address: str, document: Json, keep_s: float, context_id: str = "") -> None:
         """Keeps what was fetched; a store that cannot write now does not stand in the way of using it."""
         if self._shelf is None or address in self._config.context_files or not isinstance(document, dict):
             return
         now_ms = self._now_ms()
-        until_ms = now_ms + int(self._config.context_keep_s * 1000)
+        until_ms = now_ms + int(keep_s * 1000)
         body = {"@context": document.get("@context")}
         try:
             await self._shelf.put(Kept(context_id or new_id(), "", Kind.CACHED, address, body, now_ms, until_ms))
         except MadangError:
             log.warning("a fetched @context could not be kept", exc_info=True)
 
-    async def _load(self, address: str) -> Json:
+    async def _load(self, address: str) -> tuple[Json, float]:
+        """A document and for how many seconds it is good: as its server says, or as configured (clause 6.3.16)."""
+        fetched = await self._read(address)
+        keep_s = self._config.context_keep_s if fetched.keep_s is None else min(fetched.keep_s, _LONGEST_KEEP_S)
         try:
-            return orjson.loads(await self._read(address))
+            return orjson.loads(fetched.body), max(keep_s, _SHORTEST_KEEP_S) if fetched.keep_s is not None else keep_s
         except orjson.JSONDecodeError:
             raise LdContextNotAvailableError(f"{address} is not JSON", where="@context") from None
 
@@ -267,12 +278,12 @@ class ContextSource:
         self._refused[address] = (time.monotonic() + _REFUSED_KEEP_S, error)
         return LdContextNotAvailableError(error.detail, where="@context", hint=error.hint)
 
-    async def _read(self, address: str) -> bytes:
+    async def _read(self, address: str) -> Fetched:
         file = self._config.context_files.get(address)
         if file is not None:
-            return await asyncio.to_thread(_read_file, file)
+            return Fetched(await asyncio.to_thread(_read_file, file))
         if CORE_ADDRESS.match(address):
-            return orjson.dumps(core_document())
+            return Fetched(orjson.dumps(core_document()))
         timeout_s = self._config.context_timeout_s
         return await self._outward.fetch(address, timeout_s=timeout_s, max_bytes=_MAX_BYTES, accept=_ACCEPT)
 
