@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import sqlite3
 from pathlib import Path
 
 import apsw
@@ -21,6 +23,8 @@ from madang.hub.store import Store, WriteTx
 from madang.journal.inbox import Arrival, accept
 from madang.kernel.clock import system_clock
 from madang.kernel.mode import Mode
+from madang.site.backup import back_up
+from madang.site.config import from_mapping
 from tests.hub.client import run, sensor, spot
 from tests.hub.store_contract import apply
 
@@ -188,5 +192,23 @@ def test_a_source_in_use_or_of_another_version_is_refused(tmp_path: Path, postgr
             moving.move(str(tmp_path / "nothing"), postgres_database, silent)
         with pytest.raises(StoreRefusedError, match="password"):
             moving.move(str(path), "postgresql://me:secret@localhost/hub", silent)
+
+    run(body)
+
+
+def test_a_backup_of_the_platform_holds_the_hub_that_is_in_postgresql(tmp_path: Path, postgres_database: str) -> None:
+    run(lambda: fill(tmp_path / "hub.sqlite3"))
+    moving.move(str(tmp_path / "hub.sqlite3"), postgres_database, silent)
+    raw = {"hub": {"store": postgres_database}, "stores": {"dir": "state"}}
+    config = from_mapping(raw, source=None, base=tmp_path)
+    config.civic_path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(config.civic_path)) as civic:
+        civic.execute("CREATE TABLE django_migrations (app TEXT, name TEXT)")
+    kept = back_up(config, tmp_path / "backup", now=system_clock())
+
+    async def body() -> None:
+        store = await open_store(HubConfig(store=str(kept / "hub.sqlite3")), system_clock)
+        assert await store.retrieve("gimhae", "urn:ngsi-ld:Sensor:2999") is not None
+        await store.close()
 
     run(body)

@@ -14,7 +14,7 @@ import pytest
 from madang.hub import changes as change
 from madang.hub.config import HubConfig
 from madang.hub.contexts.context import CORE_CONTEXT
-from madang.hub.entity import read_entity
+from madang.hub.entity import Json, read_entity
 from madang.hub.errors import StoreUnavailableError, TooComplexQueryError
 from madang.hub.feed import FeedChange
 from madang.hub.query import parse_query
@@ -261,7 +261,7 @@ def test_texts_that_postgresql_cannot_hold_are_kept_and_found(postgres_database:
     async def body() -> None:
         async with opened(postgres_database, HubConfig(indexed_attributes=("name",))) as store:
             odd = {"name": "a\0b\\u0000c\\\\\0", "long": "x" * 20_000, "big": 2**63 - 1}
-            entity = {"id": "urn:x:" + "가" * 2_000, "type": "T" * 2_000, **odd}
+            entity: dict[str, Json] = {"id": "urn:x:" + "가" * 2_000, "type": "T" * 2_000, **odd}
             await apply(store, change.create(read_entity(entity, CORE_CONTEXT, simplified=True)), source="s\0")
             stored = await store.retrieve("one", entity["id"])
             assert stored is not None

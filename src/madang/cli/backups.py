@@ -35,6 +35,8 @@ def restore(source: Path, yes: bool) -> None:
     setup_django()
     aside = run(config, source, now=system_clock(), progress=_say)
     click.echo("restored" + (f"; what was there is in {aside}" if aside else ""))
+    if config.hub_address:
+        click.echo(f"The hub is in {config.hub_path}: madang migrate-store moves it into an empty PostgreSQL database.")
 
 
 def _say(step: str) -> None:

@@ -71,7 +71,10 @@ def before_upgrade(config: Config) -> Path:
 def _copy(config: Config, stage: Path, progress: Progress) -> Iterator[Kept]:
     progress("civic store")
     yield _described(stage / CIVIC, _copy_civic(config.civic_path, stage / CIVIC))
-    if config.hub_path.exists():
+    if config.hub_address:
+        progress("hub store")
+        yield _described(stage / HUB, _copy_clustered_hub(config.hub_address, stage / HUB))
+    elif config.hub_path.exists():
         progress("hub store")
         yield _described(stage / HUB, _copy_hub(config.hub_path, stage / HUB))
     checkpoints = getattr(config.rooms.get("journal"), "checkpoint_file", None)
@@ -115,6 +118,15 @@ def _copy_hub(source: Path, target: Path) -> dict[str, int]:
         live.close()
     _synced(target)
     return rows
+
+
+def _copy_clustered_hub(address: str, target: Path) -> dict[str, int]:
+    """A store in PostgreSQL as a file, of one moment, every table compared."""
+    from madang.hub import moving
+
+    moved = moving.move(address, str(target), lambda _table, _done, _all: None)
+    _synced(target)
+    return {one.table: one.rows_to for one in moved}
 
 
 def _is_shadow(name: str, tables: list[str]) -> bool:

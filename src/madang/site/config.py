@@ -183,9 +183,16 @@ class Config:
         return self.state_dir / self.stores.civic
 
     @property
+    def hub_address(self) -> str:
+        """The hub store's PostgreSQL; empty where it is a file."""
+        store = str(getattr(self.rooms.get("hub"), "store", ""))
+        return store if store.startswith(("postgresql://", "postgres://")) else ""
+
+    @property
     def hub_path(self) -> Path:
-        """The hub store's file."""
-        return self.base / str(getattr(self.rooms.get("hub"), "store", self.state_dir / "hub.sqlite3"))
+        """The hub store's file; where the hub is in PostgreSQL, where a restored one is put to be moved there."""
+        file = self.state_dir / "hub.sqlite3"
+        return file if self.hub_address else self.base / str(getattr(self.rooms.get("hub"), "store", file))
 
     @property
     def backups_dir(self) -> Path:
