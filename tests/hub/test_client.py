@@ -151,6 +151,48 @@ def test_types_attributes_and_contexts(hub: HubClient) -> None:
         hub.get_context(context_id)
 
 
+def at(hour: int, value: float) -> dict[str, Any]:  # Any: JSON values
+    return {"type": "Property", "value": value, "observedAt": f"2026-01-01T{hour:02}:00:00Z"}
+
+
+def test_history_is_written_read_aggregated_and_deleted(hub: HubClient) -> None:
+    first = "urn:ngsi-ld:Sensor:1"
+    hub.create_history({"id": first, "type": "Sensor", "a": [at(hour, hour) for hour in range(6)]})
+    hub.add_history(first, {"a": [at(6, 6)]})
+    everything = hub.history(first)
+    assert everything.whole
+    assert len(everything.entities[0]["a"]) == 7
+    early = datetime(2026, 1, 1, 2, 30, tzinfo=UTC)
+    later = TemporalQuery(after=early, options="temporalValues")
+    assert [value for value, _ in sorted(hub.history(first, later).entities[0]["a"]["values"])] == [3, 4, 5, 6]
+    mean = hub.history(first, TemporalQuery(after=datetime(2025, 12, 31, tzinfo=UTC), aggregate=["max"], period="PT0S"))
+    assert mean.entities[0]["a"]["max"][0][0] == 6
+    hub.create_history({"id": "urn:ngsi-ld:Sensor:2", "type": "Sensor", "a": [at(1, 1)]})
+    pages = list(
+        hub.histories(EntityQuery(type="Sensor", page_size=1), TemporalQuery(after=datetime(2025, 1, 1, tzinfo=UTC)))
+    )
+    assert [one["id"] for page in pages for one in page.entities] == [first, "urn:ngsi-ld:Sensor:2"]
+    hub.delete_history("urn:ngsi-ld:Sensor:2", "a")
+    hub.delete_history(first)
+    with pytest.raises(NotFoundError):
+        hub.history(first)
+
+
+def test_a_subscription_from_creation_to_its_end(hub: HubClient) -> None:
+    made = hub.create_subscription(
+        {
+            "type": "Subscription",
+            "entities": [{"type": "Sensor"}],
+            "notification": {"endpoint": {"uri": "https://example.org/notify"}},
+        }
+    )
+    assert hub.subscription(made)["status"] == "active"
+    hub.update_subscription(made, {"isActive": False})
+    assert [(one["id"], one["status"]) for one in hub.subscriptions()] == [(made, "paused")]
+    hub.delete_subscription(made)
+    assert list(hub.subscriptions()) == []
+
+
 def test_the_asynchronous_client_does_the_same(url: str) -> None:
     async def body() -> None:
         async with AsyncHubClient(url, tenant=f"city{next(_NUMBERS)}") as hub:
