@@ -161,7 +161,7 @@ def _sorts_of(term: OrderTerm, order: Ordering, catalog: Catalog) -> list[Sort]:
         return _lacking_last(found, collate, term.descending)
     shape = catalog.shapes.get(term.path.attribute, 0)
     value = _first(_order_leaves(term.path, shape))
-    by_value = [Sort(value, _rank), Sort(value, lambda said: collate(_scalar(said)), term.descending)]
+    by_value = [Sort(value, _rank), Sort(value, lambda said: _alike(collate(_scalar(said))), term.descending)]
     if not term.by_distance:
         return by_value
     return [*_lacking_last(value, lambda said: separated(order.origin, said), term.descending), *by_value]
@@ -186,6 +186,11 @@ def _scalar(said: str | None) -> Json:
     """What is compared within a rank."""
     value = orjson.loads(said) if said is not None else None
     return value if isinstance(value, (str, int, float)) else said or ""
+
+
+def _alike(value: Json) -> tuple[str, float]:
+    """A text or number in a form that can be compared with the other; between the two the rank decides."""
+    return (value, 0.0) if isinstance(value, str) else ("", value)
 
 
 def _order_leaves(path: Path, shape: int) -> list[list[str]]:
