@@ -101,7 +101,7 @@ for _ in range(200):
         {"a b": 1},
         {"": 1},
         {'a"b': 1},
-        {"a": {"type": "Property", "value": 1, "b": {"no": "value"}}},
+        {"a": {"type": "Property", "value": 1, "b": {"unitCode": "KMH"}}},
         {"@graph": [1]},
         {"@id": 7},
     ],

@@ -122,20 +122,6 @@ def test_replace_exchanges_all_attributes_and_keeps_creation_time(open_client: O
     run(body)
 
 
-def test_append_adds_and_overwrites_unless_told_not_to(open_client: OpenClient) -> None:
-    async def body() -> None:
-        async with open_client() as client:
-            await client.post("/entities", sensor(1, speed=1))
-            assert (await client.post(PATH + "/attrs", {"speed": 2, "extra": "a"})).status == 204
-            answer = await client.post(PATH + "/attrs", {"speed": 3, "more": 4}, "options=noOverwrite")
-            assert answer.status == 207
-            assert answer.json["updated"] == ["more"]
-            assert [one["attributeName"] for one in answer.json["notUpdated"]] == ["speed"]
-            assert await retrieved(client) == sensor(1, speed=2, extra="a", more=4)
-
-    run(body)
-
-
 def test_partial_update_keeps_the_other_members(open_client: OpenClient) -> None:
     async def body() -> None:
         async with open_client() as client:

@@ -98,8 +98,9 @@ _NAME_MEMBERS = frozenset({"objectType", "valueType"})
 PROOF = "ngsildproof"
 """A seal over the attribute (1.9, clause 4.5.25): kept as it came, for any change would break it."""
 _METADATA = frozenset({"type", "unitCode", "observedAt", "datasetId", "expiresAt", "objectType", "valueType", PROOF})
+_RESERVED = _METADATA | _VALUES | _UNREAD | _LINKED
 _LANGUAGE = re.compile(r"(?:@none|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\Z")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)\Z")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_GEOMETRIES = 16
 
@@ -211,7 +212,7 @@ def instant(value: Json, where: str) -> str:
         value = value.get("@value")
     if isinstance(value, str) and _is_instant(value):
         if value.endswith("Z"):
-            return value
+            return value.replace(",", ".")
         return datetime.fromisoformat(value).astimezone(UTC).isoformat().replace("+00:00", "Z")
     raise BadRequestDataError(
         f"{where} is {str(value)[:60]!r}, not a DateTime", where=where, hint="e.g. 2026-11-22T09:00:00Z"
@@ -463,6 +464,8 @@ class _Reader:
             return self._reified(name, {"value": raw}, "GeoProperty", "value", depth)
         if self._simplified:
             return self._simple(name, raw, depth)
+        if "@value" in raw:
+            return self._reified(name, {"value": raw}, "Property", "value", depth)
         kind = raw.get("type", raw.get("@type"))
         if kind is not None:
             said = str(kind)[:40]
@@ -473,6 +476,8 @@ class _Reader:
                 return self._reified(name, raw, "GeoProperty" if geo else concise, member, depth)
         if depth <= self._loose:
             return self._reified(name, raw, "", "", depth)
+        if raw and not raw.keys() & _RESERVED:  # concise: the value of a Property without sub-attributes (4.5.2.3)
+            return self._reified(name, {"value": raw}, "Property", "value", depth)
         raise BadRequestDataError(f"{name} has neither type nor value", where=name, hint=_KINDS_HINT)
 
     def _simple(self, name: str, raw: dict[str, Json], depth: int) -> Json:
@@ -625,7 +630,9 @@ def _is_plain(raw: dict[str, Json]) -> bool:
         return False
     if unit is not None and (unit.__class__ is not str or not unit or unit == NULL):
         return False
-    return observed is None or (observed.__class__ is str and observed[-1:] == "Z" and _is_instant(observed))
+    return observed is None or (
+        observed.__class__ is str and observed[-1:] == "Z" and observed[19:20] != "," and _is_instant(observed)
+    )
 
 
 def _dataset(value: Json, name: str) -> str:

@@ -36,6 +36,11 @@ NORMALIZED_CONCISE = [
     (prop([1, 2]), [1, 2]),
     (prop(5, unitCode="KMH"), {"value": 5, "unitCode": "KMH"}),
     (prop({"a": 1}), {"value": {"a": 1}}),
+    (prop({"a": {"b": [1]}}), {"a": {"b": [1]}}),
+    (
+        prop({"@type": "DateTime", "@value": "2026-11-22T09:00:00Z"}),
+        {"@type": "DateTime", "@value": "2026-11-22T09:00:00Z"},
+    ),
     (prop(5, observedAt="2026-11-22T09:00:00Z"), {"value": 5, "observedAt": "2026-11-22T09:00:00Z"}),
     (prop("2026-11-22", valueType="Date"), {"value": "2026-11-22", "valueType": "Date"}),
     (link("urn:x:1"), {"object": "urn:x:1"}),
@@ -162,6 +167,17 @@ def test_times_are_kept_in_utc(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         await created(client, speed=prop(1, observedAt="2026-11-22T18:00:00.5+09:00"))
         assert (await shown(client))["speed"]["observedAt"] == "2026-11-22T09:00:00.500000Z"
+
+    with_client(open_client, body)
+
+
+def test_a_decimal_comma_becomes_a_point(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, speed=prop(1, observedAt="2026-11-22T09:00:00,25Z"))
+        assert (await shown(client))["speed"]["observedAt"] == "2026-11-22T09:00:00.25Z"
+        refused(
+            await client.post("/entities", entity(speed=prop(1, observedAt="2026-11-22T09:00Z"))), 400, "BadRequestData"
+        )
 
     with_client(open_client, body)
 

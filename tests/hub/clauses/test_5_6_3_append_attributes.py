@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from madang.hub.names import DEFAULT
 from tests.hub.clauses.writing import (
     ATTRS,
     JSON_LD,
@@ -35,8 +36,8 @@ def test_without_overwriting_what_is_there_stays_and_is_told(open_client: OpenCl
         sent = {"speed": prop(2), "fresh": prop(3), "scope": "/b"}
         answer = await client.post(ATTRS, sent, "options=noOverwrite")
         assert answer.status == 207
-        assert answer.json["updated"] == ["fresh"]
-        assert [one["attributeName"] for one in answer.json["notUpdated"]] == ["speed"]
+        assert answer.json["updated"] == [DEFAULT + "fresh"]
+        assert [one["attributeName"] for one in answer.json["notUpdated"]] == [DEFAULT + "speed"]
         assert answer.header("content-type") == "application/json"
         assert answer.json["notUpdated"][0]["reason"]
         assert await shown(client) == entity(speed=prop(1), fresh=prop(3), scope=["/a", "/b"])
@@ -69,14 +70,14 @@ def test_a_scope_is_exchanged_or_without_overwriting_extended(open_client: OpenC
     with_client(open_client, body)
 
 
-def test_the_update_result_speaks_the_clients_names(open_client: OpenClient) -> None:
+def test_the_update_result_speaks_fully_qualified_names(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         await created(client, **{"https://vocab.example/speed": prop(1)})
         sent = {"@context": {"tempo": "https://vocab.example/speed"}, "tempo": prop(2), "fresh": prop(1)}
         answer = await client.post(ATTRS, sent, "options=noOverwrite", headers=JSON_LD)
         assert answer.status == 207
-        assert answer.json["updated"] == ["fresh"]
-        assert [one["attributeName"] for one in answer.json["notUpdated"]] == ["tempo"]
+        assert answer.json["updated"] == [DEFAULT + "fresh"]
+        assert [one["attributeName"] for one in answer.json["notUpdated"]] == ["https://vocab.example/speed"]
 
     with_client(open_client, body)
 

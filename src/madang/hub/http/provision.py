@@ -15,7 +15,7 @@ from madang.hub.errors import BadRequestDataError
 from madang.hub.http.bodies import allow, apply, of_types, path_fragment, read_body, read_writing
 from madang.hub.http.operation import Operation
 from madang.hub.http.wire import JSON, Request, Response, path_part, request_context
-from madang.hub.names import is_uri
+from madang.hub.names import expand_canonical, is_uri
 from madang.hub.query import boolean
 from madang.identity.rights import Right
 
@@ -78,7 +78,7 @@ async def append(app: HubApp, request: Request, access: Access) -> Response:
     fragment = path_fragment(app, request, raw, names, how)
     allow(app, request, access, fragment)
     mutation = change.append(fragment.id, fragment, overwrite="noOverwrite" not in how.options)
-    return _update_result(await apply(app, access, of_types(access.guarded(mutation), how.types)), names)
+    return _update_result(await apply(app, access, of_types(access.guarded(mutation), how.types)))
 
 
 async def update(app: HubApp, request: Request, access: Access) -> Response:
@@ -88,16 +88,19 @@ async def update(app: HubApp, request: Request, access: Access) -> Response:
     fragment = path_fragment(app, request, raw, names, how, nulls=True)
     allow(app, request, access, fragment)
     mutation = change.update(fragment.id, fragment)
-    return _update_result(await apply(app, access, of_types(access.guarded(mutation), how.types)), names)
+    return _update_result(await apply(app, access, of_types(access.guarded(mutation), how.types)))
 
 
-def _update_result(effect: Effect, names: Context) -> Response:
-    """204, or 207 with an UpdateResult (clause 5.2.18) where some attributes were left as they were."""
+def _update_result(effect: Effect) -> Response:
+    """204, or 207 with an UpdateResult (clause 5.2.18) where some attributes were left as they were.
+
+    Names are fully qualified: there is no @context in such an answer (clause 6.3.6).
+    """
     if not effect.not_updated:
         return Response(204, [])
     body = {
-        "updated": [names.term(name) for name in effect.updated],
-        "notUpdated": [{"attributeName": names.term(name), "reason": why} for name, why in effect.not_updated],
+        "updated": [expand_canonical(name) for name in effect.updated],
+        "notUpdated": [{"attributeName": expand_canonical(name), "reason": why} for name, why in effect.not_updated],
     }
     return Response(207, [(b"content-type", JSON)], orjson.dumps(body))
 

@@ -247,8 +247,6 @@ async def body_context(request: Request, media: bytes, body: Json, contexts: Con
     """The @context of a request with a body (clause 6.3.5): in it for JSON-LD, in the Link header otherwise."""
     inside = isinstance(body, dict) and "@context" in body
     if media != JSON_LD:
-        if inside and media == MERGE_PATCH:
-            return await contexts.get(body["@context"])
         if inside:
             raise BadRequestDataError(
                 "An @context in the body needs Content-Type: application/ld+json", where="@context"
