@@ -328,6 +328,42 @@ def test_a_subscription_tells_only_what_its_maker_may_read(open_hub: OpenHub) ->
     run(test)
 
 
+def test_who_loses_a_right_is_told_nothing_more_not_even_what_waits(open_hub: OpenHub) -> None:
+    async def test() -> None:
+        async with receiving() as receiver, open_hub(**QUICK) as hub:
+            whole = _actor("one", TypeRight("Sensor", _ALL), TypeRight("Meter", _ALL))
+            client, today = _client(hub, whole), {"token:one": whole}
+
+            async def actor_today(actor_id: str, _authority: str) -> Actor | None:
+                return today.get(actor_id)
+
+            hub.subscriptions.actor_today = actor_today
+            await good(client.post("/subscriptions", subscription(receiver.uri(), entities=[{"type": "Sensor,Meter"}])))
+            receiver.answers["/told"] = lambda: 503
+            await good(client.post("/entities", {"id": "urn:x:1", "type": "Meter", "a": 1}))
+            await receiver.wait(1)
+            today["token:one"] = _actor("one", TypeRight("Sensor", _ALL))
+            await hub.subscriptions.review_rights()
+            heard = len(receiver.got)
+            receiver.answers.clear()
+            await good(client.post("/entities", {"id": "urn:x:2", "type": "Meter", "a": 1}))
+            await good(client.post("/entities", {"id": "urn:x:3", "type": "Sensor", "a": 1}))
+            await until(lambda: receiver.got[-1].entity["id"] == "urn:x:3")
+            under_way = 1
+            assert {one.entity["id"] for one in receiver.got[heard + under_way :]} <= {"urn:x:3"}
+            assert "urn:x:2" not in {one.entity["id"] for one in receiver.got}
+            del today["token:one"]
+            await hub.subscriptions.review_rights()
+            heard = len(receiver.got)
+            await good(client.post("/entities", {"id": "urn:x:4", "type": "Sensor", "a": 1}))
+            async with asyncio.timeout(PATIENCE_S):
+                while any(one.pending for one in await hub.subscriptions.health("gimhae")):
+                    await asyncio.sleep(0.01)
+            assert len(receiver.got) == heard
+
+    run(test)
+
+
 def test_secrets_of_a_subscription_are_shown_to_its_owner_alone(open_hub: OpenHub) -> None:
     async def test() -> None:
         async with receiving() as receiver, open_hub(**QUICK) as hub:

@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey
 
 from madang.identity import commands
 from madang.identity.access_tokens import AUDIENCE, LIFETIME_S, AccessClaims, read_access, sign_access, signing_key
+from madang.identity.actors import actor_today
 from madang.identity.api import TokenEndpoint
 from madang.identity.clients import Asked, Issued, actor_of_access, issue_access
 from madang.identity.config import IdentityConfig
@@ -327,3 +328,12 @@ def test_a_throttle_forgets_after_its_window_and_never_grows_without_bound() -> 
     for number in range(30_000):
         throttle.count(number, 5.0)
     assert len(throttle._counts) <= 20_000
+
+
+def test_a_client_is_found_by_its_recorded_id_within_what_it_is_granted_today(client: tuple[str, Client]) -> None:
+    asked = actor(token(client))
+    assert asked is not None
+    today = actor_today(asked.id, "48250", NOW)
+    assert today is not None
+    assert may(today, Right.HUB_READ, Thing("48250", entity_type="Sensor"))
+    assert actor_today(asked.id, "11110", NOW) is None

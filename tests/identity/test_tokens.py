@@ -1,10 +1,12 @@
 """Tokens of devices and programs."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
-from madang.identity.actors import actor_of_token, new_secret
+from madang.identity.actors import actor_of_token, actor_today, new_secret
 from madang.identity.models import Authority, Token
 from madang.identity.rights import Right, Thing, may
 
@@ -49,3 +51,38 @@ def test_what_is_not_a_token_is_nobody(db: None, raw: str) -> None:
 def test_the_right_name_with_a_wrong_secret_is_nobody(authority: Authority) -> None:
     raw, _ = keep(authority)
     assert actor_of_token(raw[:-1] + ("a" if raw[-1] != "a" else "b"), NOW) is None
+
+
+def test_tokens_made_before_there_were_scopes_open_exactly_what_they_did(authority: Authority) -> None:
+    rules = [
+        {"entity_type": "AirQualityObserved", "read": False, "write": True},
+        {"entity_type": "*", "read": True, "write": False},
+        {"entity_type": "Nothing", "read": False, "write": False},
+    ]
+    raw, _ = keep(authority, kind="api", scopes=rules)
+    import_module("madang.identity.migrations.0002_scopes_and_clients").rules_to_scopes(apps, None)
+    actor = actor_of_token(raw, NOW)
+    assert actor is not None
+
+    def opens(right: Right, entity_type: str) -> bool:
+        return bool(may(actor, right, Thing(authority.code, entity_type=entity_type)))
+
+    for right in (Right.HUB_CREATE, Right.HUB_UPDATE, Right.HUB_DELETE):
+        assert opens(right, "AirQualityObserved")
+        assert not opens(right, "Weather")
+    assert opens(Right.HUB_READ, "Weather")
+    assert not opens(Right.HUB_HISTORY, "Weather")
+
+
+def test_an_actor_is_found_by_its_recorded_id_as_it_stands_today(authority: Authority) -> None:
+    raw, token = keep(authority, kind="api", scopes=["read:Sensor"])
+    actor = actor_of_token(raw, NOW)
+    assert actor is not None
+    assert actor_today(actor.id, authority.code, NOW) == actor
+    Token.objects.filter(pk=token.pk).update(revoked_at=NOW)
+    assert actor_today(actor.id, authority.code, NOW) is None
+
+
+@pytest.mark.parametrize("actor_id", ["", "open", "token:none", "client:none", "agency:none", "person:0", "system:x"])
+def test_who_is_not_known_stands_for_nobody_today(authority: Authority, actor_id: str) -> None:
+    assert actor_today(actor_id, authority.code, NOW) is None

@@ -88,3 +88,36 @@ def _actor_of(token: Token) -> Actor:
         roles={token.authority_id: frozenset({role})},
         types=read_scopes(token.scopes),
     )
+
+
+def actor_today(actor_id: str, authority: str, now: datetime) -> Actor | None:
+    """An actor as it stands now, by the id it was recorded under: for work that goes on after its request is over.
+
+    None: revoked, expired, deleted, or unknown.
+    """
+    from madang.identity.models import Agency, Person, Token
+
+    kind, _, key = actor_id.partition(":")
+    if kind == "token":
+        token = Token.objects.filter(pk=key).first()
+        return _actor_of(token) if token is not None and _holds(token, now) else None
+    if kind == "client":
+        return _client_today(key, authority, now)
+    if kind == "person":
+        person = Person.objects.filter(pk=key).first()
+        return actor_of_person(person) if person is not None else None
+    if kind == "agency":
+        agency = Agency.objects.filter(code=key).first()
+        return actor_of_agency(agency) if agency is not None else None
+    return None
+
+
+def _client_today(client_id: str, authority: str, now: datetime) -> Actor | None:
+    from madang.identity.models import ClientGrant
+
+    grants = ClientGrant.objects.select_related("client").filter(client_id=client_id, authority_id=authority)
+    grant = grants.first()
+    if grant is None or not grant.client.holds_at(now):
+        return None
+    roles = {grant.authority_id: frozenset({Role.API_CLIENT})}
+    return Actor(f"client:{client_id}", ActorKind.TOKEN, grant.client.name, roles, types=read_scopes(grant.scopes))

@@ -81,6 +81,7 @@ async def _open_hub(services: Services, stack: contextlib.AsyncExitStack) -> lis
     assert isinstance(config, HubConfig)
     services.hub, services.owned_types = await Hub.open(config, services.clock), OWNED_TYPES
     stack.push_async_callback(services.hub.close)
+    services.hub.subscriptions.actor_today = services.actor_today
     MIRROR.connect(services.hub, asyncio.get_running_loop())
     stack.callback(MIRROR.disconnect)
     app = HubApp(services.hub, services.authenticate, OWNED_TYPES)

@@ -109,6 +109,12 @@ class Services:
             return known[1]
         return await self._look_up(key, token.strip().decode("latin-1"))
 
+    async def actor_today(self, actor_id: str, authority: str) -> Actor | None:
+        """An actor as it stands now, by the id it was recorded under."""
+        from madang.identity.actors import actor_today
+
+        return await self.run_civic(partial(actor_today, actor_id, authority, self.clock()))
+
     async def _look_up(self, key: bytes, token: str) -> Actor | None:
         now = self.clock()
         actor, holds_s = await (self._of_client(key, token, now) if "." in token else self._of_token(token, now))

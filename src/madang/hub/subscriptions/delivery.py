@@ -13,6 +13,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
 from madang.hub.access import Access
@@ -61,6 +62,12 @@ DELETE FROM notification WHERE subscription = ? AND parked_ms IS {parked} AND se
 RETURNING seq
 """
 
+_ORPHANED = (
+    "DELETE FROM notification WHERE subscription = ? AND NOT EXISTS"
+    " (SELECT 1 FROM subscription s WHERE s.number = ? AND s.body IS NOT NULL)"
+)
+"""What another process matched while the subscription was being deleted."""
+
 log = logging.getLogger("madang.hub.subscriptions")
 
 
@@ -79,6 +86,10 @@ class Queue:
     again: bool = False
     retry_at_ms: int | None = None
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class _Withheld(Exception):  # noqa: N818 -- no error: an outcome
+    """Nothing in the notification may be told any more: its maker lost the right since it was matched."""
 
 
 class Deliverer:
@@ -184,7 +195,10 @@ class Deliverer:
 
     async def _look_everywhere(self) -> None:
         for (number,) in await self._store.read(lambda session: session.execute(_WAITING)):
-            self._begin(number)
+            if self._registries.number(number) is not None:
+                self._begin(number)
+            else:
+                await self._store.write(partial(_forget_orphans, number))
         for queue in [*self._queues.values()]:
             if queue.failures:
                 await self._bound(queue)
@@ -257,6 +271,11 @@ class Deliverer:
         except DeliveryError as error:
             self._missed(queue, one, seq, attempts + 1, error)
             return False
+        except _Withheld:
+            self._note(queue, seq)
+            self._settlement.withheld(queue.number, seq)
+            self._settle_soon()
+            return True
         queue.trust, queue.failures = Trust.PROVEN, 0
         self._note(queue, seq)
         self._settlement.succeeded(queue.number, seq, self._now_ms())
@@ -269,7 +288,9 @@ class Deliverer:
             names = await self._contexts.get(one.context)
         except MadangError as error:
             raise DeliveryError(f"the @context of the subscription cannot be had: {error.detail}") from None
-        found = occurrences(kept)
+        found = [each for each in occurrences(kept) if one.may_tell(each.types)]
+        if not found:
+            raise _Withheld
         message = compose(one, notification_id, at_ms, found, names, await self._reached(one, found))
         endpoint = one.endpoint
         limit_s = min(endpoint.timeout_s or self._config.notify_timeout_s, self._config.notify_timeout_max_s)
@@ -380,6 +401,10 @@ class Deliverer:
 
     def _now_ms(self) -> int:
         return ms_of(self._clock())
+
+
+def _forget_orphans(number: int, tx: WriteTx) -> None:
+    tx.session.execute(_ORPHANED, (number, number))
 
 
 def _overflows(session: Session, number: int, most: int) -> bool:

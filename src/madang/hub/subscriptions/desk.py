@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,15 +31,20 @@ from madang.hub.subscriptions.delivery import Deliverer
 from madang.hub.subscriptions.observer import Kept, Registries, decode_kept, encode_kept, every_row
 from madang.hub.subscriptions.occurrence import entity_ids
 from madang.hub.subscriptions.subscription import Replayed, Subscription, masked_uri, patched, read_subscription
-from madang.identity.rights import Right
+from madang.identity.rights import Actor, ActorKind, Right
 from madang.journal.session import Row, Session
 from madang.kernel.clock import Clock
 from madang.kernel.errors import ForbiddenError, MadangError, NotFoundError
 from madang.kernel.ids import new_id
 
 Json = Any  # Any: JSON as it came
+log = logging.getLogger("madang.hub.subscriptions")
 
 CHANGED = "subscriptions"
+RIGHTS_S = 30.0
+"""How long a subscription may go on with rights that were taken away, seconds."""
+_REMEMBERED_MS = 86_400_000
+ActorToday = Callable[[str, str], Awaitable[Actor | None]]
 _REVISE = (
     "INSERT INTO subscription_revision VALUES (?, 1) ON CONFLICT (tenant) DO UPDATE"
     " SET revision = subscription_revision.revision + 1 RETURNING revision"
@@ -130,6 +136,10 @@ class Subscriptions:
         self._filing = asyncio.Lock()
         self._stop_listening: Callable[[], None] | None = None
         self._following: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
+        self.actor_today: ActorToday | None = None
+        """Who a subscriber is today (actor id, authority → actor or None); set by whoever knows the accounts. Where it
+        is not set, subscriptions keep the rights they were made with."""
 
     async def open(self) -> None:
         """Reads what is kept and begins to match and to deliver."""
@@ -142,16 +152,50 @@ class Subscriptions:
             lambda session: session.execute("SELECT number FROM subscription_state WHERE success_ms IS NOT NULL")
         )
         self._stop_listening = self._store.listen(CHANGED, self._follow_soon)
+        await self._forget_deleted()
         self._deliverer.start(number for (number,) in proven)
         self._clockwork.start()
+        self._watching = asyncio.get_running_loop().create_task(self._watch_rights())
+
+    async def _forget_deleted(self) -> None:
+        """Drops the rows of subscriptions deleted long ago: every process has heard of it."""
+        gone = "DELETE FROM subscription WHERE body IS NULL AND modified_ms < ?"
+        there = "SELECT 1 FROM subscription WHERE body IS NULL AND modified_ms < ? LIMIT 1"
+        before_ms = self._now_ms() - _REMEMBERED_MS
+        if await self._store.read(lambda session: session.execute(there, (before_ms,))):
+            await self._store.write(lambda tx: tx.session.execute(gone, (before_ms,)))
+
+    async def _watch_rights(self) -> None:
+        while True:
+            try:
+                await self.review_rights()
+            except Exception:  # a guard: without it revoked subscribers would be told for ever
+                log.exception("the rights of subscribers could not be looked up; trying again")
+            await asyncio.sleep(RIGHTS_S)
+
+    async def review_rights(self) -> None:
+        """Looks up what every subscriber may read today; one who is revoked is told nothing more."""
+        if self.actor_today is None:
+            return
+        found: dict[tuple[str, str], Access] = {}
+        for one in self._registries.every():
+            if one.access is None:
+                continue
+            _, authority, owned = one.access.bearer()
+            key = one.owner, authority
+            if key not in found:
+                actor = await self.actor_today(*key) or Actor(one.owner, ActorKind.TOKEN, "")
+                found[key] = Access(actor, authority, owned)
+            one.access_today = found[key]
 
     async def close(self) -> None:
         """Ends matching and delivering; what waits is delivered after the next start."""
         if self._stop_listening is not None:
             self._stop_listening()
-        for task in self._following:
+        tasks = [*self._following, *([self._watching] if self._watching is not None else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._following, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._clockwork.close()
         await self._deliverer.close()
 

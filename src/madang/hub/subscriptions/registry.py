@@ -325,7 +325,7 @@ def selects(one: Subscription, subject: Subject) -> bool:
         and (one.q is None or satisfied(one.q, subject))
         and (one.geo is None or one.related is None or related(one.related, one.geo.attribute, subject))
         and (not one.scope or within_scope(one.scope, subject))
-        and (one.access is None or one.access.sees(subject.stored.types))
+        and one.may_tell(subject.stored.types)
     )
 
 

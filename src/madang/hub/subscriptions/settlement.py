@@ -54,6 +54,11 @@ class Settlement:
         one.notified_ms = one.success_ms = at_ms
         one.reason, one.said = None, True
 
+    def withheld(self, number: int, seq: int) -> None:
+        """A notification may no longer be told."""
+        self.done.append((number, seq))
+        self.tally(number).dropped += 1
+
     def missed(self, number: int, seq: int, at_ms: int, attempts: int, reason: str, *, parked: bool) -> None:
         """A notification was not taken; it is to be tried again, or parked."""
         self.failed[number, seq] = attempts, reason, at_ms if parked else None

@@ -178,9 +178,19 @@ class Subscription:
     created_ms: int = 0
     modified_ms: int = 0
     access: Access | None = None
+    """What its maker could read when it was made; None for everything (open mode)."""
+    access_today: Access | None = None
+    """What the maker may read now, where that is known: both must allow an entity."""
     owner: str = ""
     names: dict[str, str] = field(default_factory=dict)
     tenant_said: bool = False
+
+    def may_tell(self, types: Iterable[str]) -> bool:
+        """Whether an entity of these types may be told to whoever subscribed."""
+        types = tuple(types)
+        return (self.access is None or self.access.sees(types)) and (
+            self.access_today is None or self.access_today.sees(types)
+        )
 
     def status(self, now_ms: int) -> str:
         """`active`, `paused` or `expired` (clause 5.2.12)."""
