@@ -43,7 +43,9 @@ def commands_in(document: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    "document", [ROOT / "README.md", ROOT / "README.ko.md", ROOT / "docs/operations.md"], ids=lambda path: path.name
+    "document",
+    [ROOT / "README.md", ROOT / "README.ko.md", ROOT / "docs/operations.md", ROOT / "docs/hub.md"],
+    ids=lambda path: path.name,
 )
 def test_every_documented_command_and_option_exists(document: Path) -> None:
     import click

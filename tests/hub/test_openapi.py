@@ -75,6 +75,14 @@ def test_the_document_is_valid_openapi() -> None:
     assert len(SCHEMA) == len(OPERATIONS)
 
 
+def test_a_server_that_knows_its_address_says_where_clients_get_tokens() -> None:
+    told = describe(OPERATIONS, "https://madang.example.kr/")
+    schemathesis.openapi.from_dict(orjson.loads(orjson.dumps(told))).validate()
+    flow = told["components"]["securitySchemes"]["client"]["flows"]["clientCredentials"]
+    assert flow["tokenUrl"] == "https://madang.example.kr/oauth2/token"
+    assert "client" not in DOCUMENT["components"]["securitySchemes"]
+
+
 def test_the_hub_serves_its_description_to_whoever_may_ask_it(open_client: OpenClient) -> None:
     async def body() -> None:
         async with open_client() as client:

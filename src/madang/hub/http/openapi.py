@@ -131,8 +131,9 @@ _STATUS: Mapping[int, str] = {
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def describe(operations: Iterable[Operation], version: str = "") -> Schema:
-    """The OpenAPI document of these operations."""
+def describe(operations: Iterable[Operation], public_url: str = "") -> Schema:
+    """The OpenAPI document of these operations; `public_url` is where the server is reached, if it knows."""
+    schemes = _security(public_url)
     paths: dict[str, Schema] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
@@ -140,15 +141,15 @@ def describe(operations: Iterable[Operation], version: str = "") -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "Madang hub: an NGSI-LD broker",
-            "version": version or _version(),
+            "version": _version(),
             "description": "ETSI GS CIM 009 (NGSI-LD). `x-clauses` names the clauses an operation answers for.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": BASE}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
-        "components": {"schemas": dict(SCHEMAS), "securitySchemes": _security()},
-        "security": [{"bearer": []}, {}],
+        "components": {"schemas": dict(SCHEMAS), "securitySchemes": schemes},
+        "security": [*({name: []} for name in schemes), {}],
     }
 
 
@@ -158,13 +159,18 @@ def _version() -> str:
     return __version__
 
 
-def _security() -> Schema:
-    """Bearer tokens. OAuth2 flows need an absolute address, which a hub behind a proxy does not know of itself."""
+def _security(public_url: str) -> Schema:
+    """Bearer tokens; also how clients get them, where the server knows its own address (OAuth2 wants a whole one)."""
     text = (
         "An API token, or the access token a client gets for its id and secret at `/oauth2/token` on the same host "
         f"(RFC 6749 §4.4). Scopes have the form `deed:type`, deeds being {', '.join(Deed)}."
     )
-    return {"bearer": {"type": "http", "scheme": "bearer", "description": text}}
+    schemes: Schema = {"bearer": {"type": "http", "scheme": "bearer", "description": text}}
+    if public_url:
+        scopes = {f"{deed}:*": f"{deed}, every type; a type's name in place of * narrows it" for deed in Deed}
+        flow = {"tokenUrl": public_url.rstrip("/") + "/oauth2/token", "scopes": scopes}
+        schemes["client"] = {"type": "oauth2", "flows": {"clientCredentials": flow}}
+    return schemes
 
 
 def _operation(operation: Operation) -> Schema:
@@ -228,17 +234,17 @@ def _given(operation: Operation, name: str) -> Schema:
     return content
 
 
-@lru_cache(maxsize=1)
-def document() -> bytes:
+@lru_cache(maxsize=4)
+def document(public_url: str) -> bytes:
     """The description of everything the hub answers, as it is served."""
     from madang.hub.http.app import OPERATIONS as EVERY  # this module is one of those it is made of
 
-    return orjson.dumps(describe(EVERY))
+    return orjson.dumps(describe(EVERY, public_url))
 
 
-async def describe_hub(_app: HubApp, _request: Request, _access: Access) -> Response:
+async def describe_hub(app: HubApp, _request: Request, _access: Access) -> Response:
     """This description, for whoever may ask the hub anything."""
-    return Response(200, [(b"content-type", JSON), (b"cache-control", b"no-cache")], document())
+    return Response(200, [(b"content-type", JSON), (b"cache-control", b"no-cache")], document(app.config.public_url))
 
 
 OPERATIONS = (
