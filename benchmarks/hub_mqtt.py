@@ -192,11 +192,12 @@ def main() -> None:
     """One of the processes, or the whole."""
     import uvloop
 
-    roles = {"publish": publish, "parse": parse, "hub": hub}
-    if sys.argv[1:2] and sys.argv[1] in roles:
-        port, total = int(sys.argv[2]), int(sys.argv[3])
-        more = (Path(sys.argv[4]),) if sys.argv[1] == "hub" else ()
-        uvloop.run(roles[sys.argv[1]](port, total, *more))
+    if sys.argv[1:2] and sys.argv[1] in ("publish", "parse", "hub"):
+        which, port, total = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+        if which == "hub":
+            uvloop.run(hub(port, total, Path(sys.argv[4])))
+        else:
+            uvloop.run((publish if which == "publish" else parse)(port, total))
         return
     for result in run("quick" in sys.argv):
         print(result.line())

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +27,9 @@ class NoColumns(Columns):
     """Never answers: the store then asks SQLite."""
 
     def find(self, *_: object) -> None:
+        return None
+
+    def wish(self, *_: object) -> None:
         return None
 
 
@@ -142,5 +144,41 @@ def test_columns_and_sql_agree_after_any_writes(
                         assert (ours.bodies, ours.more, ours.total) == (theirs.bodies, theirs.more, theirs.total), said
             finally:
                 await store.close()
+
+    run(body)
+
+
+def test_a_slow_first_query_builds_columns_and_those_that_wait_are_answered_from_them(tmp_path: Path) -> None:
+    async def body() -> None:
+        store = await SqliteStore.open(tmp_path / "s.sqlite3", HubConfig())
+        try:
+            await asyncio.gather(*(apply(store, create(n, a=n, b=n % 7)) for n in range(5_000)))
+            asked = [parse_query({"type": "Sensor", "q": f"a>={n};a<{n + 1};b!=9"}) for n in range(4_000, 4_040)]
+            pages = await asyncio.gather(*(store.query("one", query) for query in asked))
+            assert [[one.id for one in page.entities] for page in pages] == [
+                [f"urn:ngsi-ld:Sensor:{n}"] for n in range(4_000, 4_040)
+            ]
+            assert store._columns._rows
+            await apply(store, append(4_999, a=4_000.5))
+            [first, second] = (await store.query("one", asked[0])).entities
+            assert (first.id, second.id) == ("urn:ngsi-ld:Sensor:4000", "urn:ngsi-ld:Sensor:4999")
+        finally:
+            await store.close()
+
+    run(body)
+
+
+def test_columns_stay_within_their_memory(tmp_path: Path) -> None:
+    async def body() -> None:
+        store = await SqliteStore.open(tmp_path / "s.sqlite3", HubConfig(column_bytes=1_000))
+        try:
+            await asyncio.gather(*(apply(store, create(n, a=n)) for n in range(200)))
+            for _ in range(4):
+                page = await store.query("one", parse_query({"type": "Sensor", "q": "a==150"}))
+                await asyncio.gather(*store._tasks)
+                assert [one.id for one in page.entities] == ["urn:ngsi-ld:Sensor:150"]
+            assert not store._columns._rows
+        finally:
+            await store.close()
 
     run(body)

@@ -11,6 +11,7 @@ never anything but Properties of one instance. Everything else returns None and 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -342,6 +343,7 @@ class Building:
     type_name: str
     attributes: tuple[str, ...]
     pending: dict[int, Stored] = field(default_factory=dict)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
     dropped: bool = False
 
 
@@ -386,6 +388,11 @@ class Columns:
         building = self._building[name] = Building(asked.type_name, tuple(sorted(chosen)))
         return building
 
+    def awaited(self, tenant: str, asked: Plan) -> Building | None:
+        """What is being built now that will answer a plan."""
+        building = self._building.get((tenant, asked.type_name))
+        return building if building is not None and asked.columns <= {*building.attributes} else None
+
     def note(self, tenant: str, before: tuple[str, ...], row: Stored) -> None:
         """Hears of a committed entity; `before` are the types it had."""
         for type_name in row.types if row.types == before else {*before, *row.types}:
@@ -403,6 +410,7 @@ class Columns:
     def built(self, tenant: str, building: Building, rows: Rows | None) -> None:
         """Takes what `read` made; None where it was too large or failed."""
         name = (tenant, building.type_name)
+        building.done.set()
         if building.dropped:
             return
         del self._building[name]

@@ -32,7 +32,7 @@ from madang.hub.feed import FeedChange, read_cursor, write_cursor
 from madang.hub.geo import separated
 from madang.hub.query import Query, compile_pattern
 from madang.hub.scope import in_scope
-from madang.hub.sqlite.columns import Building, Columns, Found, Plan, plan
+from madang.hub.sqlite.columns import Building, Columns, Found, Plan, Rows, plan
 from madang.hub.sqlite.group import COLUMNS, Group, TenantCatalog, moment_of, ms_of, stored_of
 from madang.hub.sqlite.schema import CHANGE_BITS, ensure_indexes, migrate, own
 from madang.hub.sqlite.sql import Select, build
@@ -154,6 +154,8 @@ class SqliteStore:
             self._readers.put(reader)
         self._read_threads = ThreadPoolExecutor(_READERS, "hub-read")
         self._commit_thread = ThreadPoolExecutor(1, "hub-commit")
+        self._column_thread = ThreadPoolExecutor(1, "hub-columns")
+        self._scans = 0
 
     def _prepare(self) -> None:
         self.writer.set_busy_timeout(10_000)
@@ -363,18 +365,42 @@ class SqliteStore:
             return _empty(query)
         asked = plan(query, catalog.shapes)
         if asked is not None and (types is None or asked.type_name in types):
-            found = self._columns.find(tenant, asked, query)
-            page = None if found is None else await self._page(tenant, catalog, found, bodies_only)
-            if page is not None:
+            if (page := await self._from_columns(tenant, catalog, asked, query, bodies_only)) is not None:
                 return page
             self._wish(tenant, catalog, asked)
+        else:
+            asked = None
         select = self._select(query, catalog, None if types is None else tuple(types))
         if select is None:
             return _empty(query)
         if not query.count:
             with contextlib.suppress(apsw.InterruptError), self._briefly():
                 return _run(self._inline, select, query, bodies_only)
-        return await self._in_thread(lambda reader: _run(reader, select, query, bodies_only))
+        if asked is not None:
+            self._wish(tenant, catalog, asked)  # it is slow: reason enough, also for the first of its kind
+            if (page := await self._awaited(tenant, catalog, asked, query, bodies_only)) is not None:
+                return page
+        self._scans += 1
+        try:
+            return await self._in_thread(lambda reader: _run(reader, select, query, bodies_only))
+        finally:
+            self._scans -= 1
+
+    async def _from_columns(
+        self, tenant: str, catalog: TenantCatalog, asked: Plan, query: Query, bodies_only: bool
+    ) -> Page | None:
+        found = self._columns.find(tenant, asked, query)
+        return None if found is None else await self._page(tenant, catalog, found, bodies_only)
+
+    async def _awaited(
+        self, tenant: str, catalog: TenantCatalog, asked: Plan, query: Query, bodies_only: bool
+    ) -> Page | None:
+        """Where every reader is busy scanning, the columns being built will be there before it would be our turn."""
+        building = self._columns.awaited(tenant, asked) if self._scans >= _READERS else None
+        if building is None:
+            return None
+        await building.done.wait()
+        return await self._from_columns(tenant, catalog, asked, query, bodies_only)
 
     async def _page(self, tenant: str, catalog: TenantCatalog, found: Found, bodies_only: bool) -> Page | None:
         """The entities of keys; None when a commit is under way whose bodies would not be those that were judged."""
@@ -406,11 +432,18 @@ class SqliteStore:
     async def _build(self, tenant: str, kind: int, building: Building) -> None:
         rows = None
         try:
-            rows = await self._in_thread(lambda reader: self._columns.read(reader.connection, kind, building))
+            read = partial(self._read_columns, kind, building)
+            rows = await asyncio.get_running_loop().run_in_executor(self._column_thread, read)
         except (apsw.Error, MadangError):
             log.warning("columns of %s could not be read; its queries stay slow", building.type_name, exc_info=True)
         finally:
             self._columns.built(tenant, building, rows)
+
+    def _read_columns(self, kind: int, building: Building) -> Rows | None:
+        with contextlib.closing(apsw.Connection(str(self._path), vfs=self._vfs)) as connection:
+            connection.set_busy_timeout(5_000)
+            connection.pragma("query_only", True)
+            return self._columns.read(connection, kind, building)
 
     @staticmethod
     def _select(query: Query, catalog: TenantCatalog, types: tuple[str, ...] | None) -> Select | None:
@@ -575,6 +608,7 @@ class SqliteStore:
             await self._writing
         await asyncio.gather(*self._tasks)
         self._commit_thread.shutdown()
+        self._column_thread.shutdown()
         self._read_threads.shutdown()
         for reader in (self._inline, *(self._readers.get() for _ in range(_READERS))):
             reader.connection.close()
