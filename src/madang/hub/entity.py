@@ -93,6 +93,7 @@ _UNREAD = _DROPPED | _PREVIOUS | {"instanceId"}
 _HEAD = _DROPPED | {"id", "@id", "type", "@type", "scope", "expiresAt"}
 _LINKED = frozenset({"entity", "entityList"})
 """Entities shown inside a relationship by `join` (clause 4.5.23); never part of it."""
+_UNITLESS = frozenset({"Relationship", "ListRelationship", "LanguageProperty", "VocabProperty"})
 _TEXT_MEMBERS = frozenset({"unitCode"})
 _NAME_MEMBERS = frozenset({"objectType", "valueType"})
 PROOF = "ngsildproof"
@@ -415,8 +416,12 @@ class _Reader:
 
     def _other(self, instance: dict[str, Json], name: str, key: str, value: Json, depth: int) -> None:
         member = key if key[:1] == "@" else self._names.canonical(key)
-        if member in _UNREAD or (member in _LINKED and instance.get("type") in ("Relationship", "ListRelationship")):
+        if member in _UNREAD:
             return
+        if member in _LINKED or (member == "unitCode" and instance.get("type") in _UNITLESS):
+            if member in _LINKED and instance.get("type") in ("Relationship", "ListRelationship"):
+                return
+            raise BadRequestDataError(f"{name} may not have the member {key!r}", where=f"{name}.{key}")
         if member == "datasetId":
             if value != "@none":
                 instance[member] = _dataset(value, name)

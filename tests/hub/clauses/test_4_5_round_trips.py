@@ -63,11 +63,15 @@ def looks_like_instances(value: Json) -> bool:
     return isinstance(value, list) and any(isinstance(one, dict) for one in value)
 
 
+def fits(member: str, instance: dict[str, Json]) -> bool:
+    return member != "unitCode" or instance["type"] == "Property"
+
+
 def with_members(instances: st.SearchStrategy[dict[str, Json]]) -> st.SearchStrategy[dict[str, Json]]:
     more = st.fixed_dictionaries(
         {}, optional={"observedAt": INSTANTS, "unitCode": st.sampled_from(["KMH", "C62"]), "source": INSTANCES}
     )
-    return st.tuples(instances, more).map(lambda pair: pair[0] | pair[1])
+    return st.tuples(instances, more).map(lambda pair: pair[0] | {k: v for k, v in pair[1].items() if fits(k, pair[0])})
 
 
 ATTRIBUTES = st.one_of(
