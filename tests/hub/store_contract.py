@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from madang.hub import changes as change
-from madang.hub.changes import Mutation, Op, Outcome
+from madang.hub.changes import Mutation, Op, Outcome, Stored
 from madang.hub.config import HubConfig
 from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.entity import NULL, Json, read_entity, read_fragment
 from madang.hub.errors import AlreadyExistsError, CursorLostError, ResourceNotFoundError
 from madang.hub.query import parse_query
-from madang.hub.store import Store, WriteTx
+from madang.hub.store import Observed, Store, WriteTx
+from madang.journal.session import Session
 from madang.kernel.clock import Clock
 from tests.hub.client import run, sensor, spot
 
@@ -45,6 +47,10 @@ def append(number: int, **attributes: Json) -> Mutation:
 
 async def apply(store: Store, mutation: Mutation, tenant: str = "one", source: str = "test") -> Outcome:
     return await store.write(lambda tx: tx.apply(tenant, mutation, source))
+
+
+def _value(stored: Stored | None) -> Json:
+    return None if stored is None else stored.attributes()["a"]["value"]
 
 
 class StoreContract:
@@ -113,7 +119,9 @@ class StoreContract:
             async with open_store(HubConfig(), Ticking()) as store:
                 await apply(store, create(1, a=1), source="radar")
                 await apply(store, append(1, a=2))
-                await apply(store, change.merge("urn:ngsi-ld:Sensor:1", read_fragment({"a": NULL}, CORE_CONTEXT, nulls=True)))
+                await apply(
+                    store, change.merge("urn:ngsi-ld:Sensor:1", read_fragment({"a": NULL}, CORE_CONTEXT, nulls=True))
+                )
                 await apply(store, change.delete("urn:ngsi-ld:Sensor:1"))
                 await apply(store, create(1, b=1))
                 found, last = await store.changes("one", None, 100)
@@ -328,6 +336,110 @@ class StoreContract:
                 entities = (await copy.query("one", count)).total
                 found, _ = await copy.changes("one", None, 1000)
                 assert entities == len(found) >= 100
+
+        run(body)
+
+    def test_an_observer_sees_each_change_before_and_after_in_the_order_of_the_feed(
+        self, open_store: OpenStore
+    ) -> None:
+        async def body() -> None:
+            async with open_store(HubConfig(), Ticking()) as store:
+                await apply(store, create(1, a=0))
+                seen: list[tuple[str, Observed]] = []
+                store.observe(lambda _tx, tenant, observed: seen.extend((tenant, one) for one in observed))
+                entity_id = "urn:ngsi-ld:Sensor:1"
+                await asyncio.gather(*(apply(store, append(1, a=n)) for n in range(1, 6)), apply(store, create(2)))
+                await apply(store, append(3, a=1))
+                await apply(store, change.delete(entity_id))
+                assert {tenant for tenant, _ in seen} == {"one"}
+                changes = [one for _, one in seen]
+                assert [one.seq for one in changes] == sorted(one.seq for one in changes)
+                found, _ = await store.changes("one", None, 100)
+                assert [one.entity_id for one in changes] == [one.entity_id for one in found][1:]
+                own = [one for one in changes if one.entity_id == entity_id]
+                told = [(_value(one.before), _value(one.after)) for one in own]
+                assert told == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, None)]
+                assert changes[5].before is None
+                number = store.number("one")
+                assert number is not None
+                assert {one.seq >> 40 for one in changes} == {number}
+
+        run(body)
+
+    def test_what_an_observer_writes_commits_with_the_change_or_not_at_all(self, open_store: OpenStore) -> None:
+        async def body() -> None:
+            async with open_store(HubConfig(), Ticking()) as store:
+
+                def note(tx: WriteTx, _tenant: str, observed: Sequence[Observed]) -> None:
+                    for one in observed:
+                        tx.session.execute("INSERT INTO meta VALUES (?, ?)", (f"seen.{one.entity_id}", str(one.seq)))
+                        if one.entity_id.endswith(":13"):
+                            raise RuntimeError("the observer is broken")
+
+                store.observe(note)
+                await apply(store, create(1))
+                with pytest.raises(RuntimeError, match="broken"):
+                    await apply(store, create(13))
+                assert await store.retrieve("one", "urn:ngsi-ld:Sensor:13") is None
+                sql = "SELECT name FROM meta WHERE name LIKE 'seen.%'"
+                assert await store.read(lambda session: session.execute(sql)) == [("seen.urn:ngsi-ld:Sensor:1",)]
+                found, _ = await store.changes("one", None, 10)
+                assert len(found) == 1
+
+        run(body)
+
+    def test_a_read_sees_one_moment_and_cannot_write(self, open_store: OpenStore) -> None:
+        async def body() -> None:
+            async with open_store(HubConfig(), Ticking()) as store:
+                await asyncio.gather(*(apply(store, create(n)) for n in range(20)))
+                going_on = threading.Event()
+
+                def counted_twice(session: Session) -> tuple[int, int]:
+                    sql = "SELECT count(*) FROM change"
+                    first = session.execute(sql)[0][0]
+                    assert going_on.wait(20)
+                    return first, session.execute(sql)[0][0]
+
+                reading = asyncio.ensure_future(store.read(counted_twice))
+                await asyncio.sleep(0)
+                await asyncio.gather(*(apply(store, create(n)) for n in range(20, 40)))
+                going_on.set()
+                first, second = await reading
+                assert first == second
+                with pytest.raises(Exception, match=r"(?i)read-?only"):
+                    await store.read(lambda session: session.execute("INSERT INTO meta VALUES ('x', 'y')"))
+                assert (await store.read(lambda session: session.execute("SELECT count(*) FROM change")))[0][0] == 40
+
+        run(body)
+
+    def test_a_tenant_has_its_number_in_the_tables_once_written_to(self, open_store: OpenStore) -> None:
+        async def body() -> None:
+            async with open_store(HubConfig(), Ticking()) as store:
+                assert store.number("one") is None
+                await apply(store, create(1))
+                await apply(store, create(1), tenant="two")
+                numbers = {code: store.number(code) for code in ("one", "two")}
+                rows = await store.read(lambda session: session.execute("SELECT code, id FROM tenant"))
+                assert dict(rows) == numbers
+                owners = await store.read(lambda session: session.execute("SELECT tenant FROM entity ORDER BY key"))
+                assert [row[0] for row in owners] == [numbers["one"], numbers["two"]]
+
+        run(body)
+
+    def test_when_an_entity_expires_is_kept_beside_it(self, open_store: OpenStore) -> None:
+        async def body() -> None:
+            at = "2026-11-23T00:00:00Z"
+            ms = int(datetime.fromisoformat(at).timestamp() * 1000)
+            async with open_store(HubConfig(), Ticking()) as store:
+                await apply(store, change.create(read_entity(sensor(1, a=1) | {"expiresAt": at}, CORE_CONTEXT)))
+                await apply(store, create(2, a={"type": "Property", "value": 1, "expiresAt": at}))
+                await apply(store, create(3, a=1))
+            async with open_store(HubConfig(), Ticking()) as store:
+                kept = [await store.retrieve("one", f"urn:ngsi-ld:Sensor:{n}") for n in (1, 2, 3)]
+                assert [one.expires_ms for one in kept if one is not None] == [ms, ms, None]
+                sql = "SELECT id FROM entity WHERE expires_ms <= ? ORDER BY key"
+                due = await store.read(lambda session: session.execute(sql, (ms,)))
+                assert [row[0] for row in due] == ["urn:ngsi-ld:Sensor:1", "urn:ngsi-ld:Sensor:2"]
 
         run(body)
 
