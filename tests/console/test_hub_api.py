@@ -320,6 +320,8 @@ def test_a_parked_notification_is_retried_or_given_up_with_a_reason_and_audited(
     assert supervisor.get(f"/hub/parked?subscription={name}").json()["parked"] == [row]
     assert supervisor.get("/hub/parked?subscription=urn:x:other").json()["parked"] == []
     assert supervisor.get("/hub/overview").json()["notifications"]["parked"] == 1
+    said = supervisor.get(f"/hub/parked/body?id={row['id']}").json()["body"]
+    assert (said["subscriptionId"], said["data"][0]["pm10"]["value"]) == (name, 90)
     assert supervisor.post("/hub/parked/retry", {"id": row["id"]}).status_code == 200
     (again,) = parked(supervisor)
     assert again["parked_at"] > row["parked_at"]
@@ -342,6 +344,8 @@ def test_parked_notifications_are_for_supervisors_and_administrators_of_that_cit
     stranger = desk(Role.SUPERVISOR, authority=other_authority)
     assert stranger.get("/hub/parked").json()["parked"] == []
     assert stranger.post("/hub/parked/retry", {"id": row["id"]}).status_code == 404
+    for known in (row["id"], "1.9", "x", "9.1"):
+        assert stranger.get(f"/hub/parked/body?id={known}").status_code == 404
     assert stranger.get("/hub/subscriptions").json()["subscriptions"] == []
 
 

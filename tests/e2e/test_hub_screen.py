@@ -257,7 +257,12 @@ def test_a_parked_notification_is_given_up_only_with_a_reason(screen: Screen, ho
     assert "key=hidden" not in page.content()
     row = page.locator("[aria-labelledby=parked-title] tbody tr").first
     expect(row).to_be_visible(timeout=20_000)
+    row.get_by_role("button", name="내용 보기").click()
+    expect(page.get_by_role("dialog")).to_contain_text('"type": "Notification"')
+    assert faults(page) == []
+    page.keyboard.press("Escape")
     row.get_by_role("button", name="포기").click()
+    assert faults(page) == []
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="포기")).to_be_disabled()
     dialog.get_by_label("왜 포기합니까").fill("받는 곳을 철거함")

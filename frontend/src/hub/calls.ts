@@ -34,6 +34,7 @@ export const hub = {
   subscriptions: () => call<SubscriptionList>("GET", "/hub/subscriptions"),
   parked: (subscription: string) => call<ParkedList>("GET", `/hub/parked?${said({ subscription })}`),
   switch: (id: string, active: boolean, reason: string) => call<unknown>("POST", `/hub/subscriptions/${active ? "resume" : "pause"}`, { id, reason }),
+  parkedBody: (id: string) => call<{ id: string; bytes: number; body: unknown }>("GET", `/hub/parked/body?${query({ id })}`),
   retry: (id: string) => call<unknown>("POST", "/hub/parked/retry", { id }),
   giveUp: (id: string, reason: string) => call<unknown>("POST", "/hub/parked/give-up", { id, reason }),
 };

@@ -167,5 +167,4 @@ export interface ParkedRow {
   reason: string;
   /** The entities it tells of. */
   entities: string[];
-  preview: string | null;
 }

@@ -163,6 +163,8 @@ export const W = {
   parked_none: t("보류된 알림이 없습니다.", "Nothing is parked."),
   parked_hidden: t("보류된 알림은 관제 책임자와 시스템 관리자가 봅니다.", "Supervisors and administrators see parked notifications."),
   attempts: t("시도", "Attempts"),
+  contents: t("내용 보기", "Contents"),
+  contents_title: t("보낼 내용", "What it says"),
   about: t("무엇에 대해", "About"),
   next_try: t("다음 시도", "next try"),
   soon: t("곧", "soon"),

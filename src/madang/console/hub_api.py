@@ -307,6 +307,15 @@ def parked(request: SeatedRequest, subscription: _Text = "") -> Json:
     return {**found, "now": instant_text(system_clock())}
 
 
+@router.get("/hub/parked/body")
+def parked_body(request: SeatedRequest, id: _Text) -> Json:  # noqa: A002 -- the parameter's name
+    """What one of them would say."""
+    demand(request.auth, Right.HUB_READ)
+    demand(request.auth, Right.HUB_PARKED)
+    access = LINE.access(request.auth)
+    return LINE.ask(lambda hub: hub_notifications.body_of(hub, access, id))
+
+
 @router.post("/hub/parked/retry")
 def retry(request: SeatedRequest, body: Letter) -> Json:
     """Sends it once more, at its place in the queue."""

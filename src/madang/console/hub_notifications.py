@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
+
+from madang.hub.access import Access
 from madang.hub.hub import Hub
+from madang.hub.subscriptions.contents import content
 from madang.hub.subscriptions.desk import Health, Parked
 from madang.hub.subscriptions.subscription import Subscription
 from madang.journal.session import Session
@@ -108,5 +112,10 @@ def _parked(one: Parked, contents: bool) -> Json:
         "attempts": one.attempts,
         "reason": one.reason[:_SHOWN_TEXT],
         "entities": list(one.entity_ids)[:20] if contents else [],
-        "preview": getattr(one, "preview", None) if contents else None,
     }
+
+
+async def body_of(hub: Hub, access: Access, key: str) -> Json:
+    """What a parked notification would say to its endpoint, as far as the person may read it."""
+    body = await content(hub.store, hub.subscriptions.every(access.tenant), key, access)
+    return {"id": key, "bytes": len(body), "body": orjson.loads(body)}
