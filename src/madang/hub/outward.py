@@ -70,7 +70,13 @@ class Outward:
 
         Whoever calls must connect to that very address: a name can resolve differently a moment later.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            readable = parts.port != 0
+        except ValueError:
+            readable = False
+        if not readable:
+            raise ForbiddenError(f"{url[:200]} cannot be read as an address", where="url") from None
         host = parts.hostname
         if parts.scheme not in ("http", "https") or not host or parts.username is not None:
             raise ForbiddenError(f"{url[:200]} is not an address that may be called", where="url")

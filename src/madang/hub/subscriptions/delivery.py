@@ -26,7 +26,7 @@ from madang.hub.sqlite.group import ms_of
 from madang.hub.store import Lease, Store, WriteTx
 from madang.hub.subscriptions.happening import Phase
 from madang.hub.subscriptions.lanes import Lanes, Trust
-from madang.hub.subscriptions.notification import compose, view_of
+from madang.hub.subscriptions.notification import Message, compose, view_of
 from madang.hub.subscriptions.observer import WAKE, Registries
 from madang.hub.subscriptions.occurrence import Occurrence, occurrences
 from madang.hub.subscriptions.outgoing import DeliveryError, HttpSender, MqttSender
@@ -282,7 +282,8 @@ class Deliverer:
         self._settle_soon()
         return True
 
-    async def _send(self, queue: Queue, one: Subscription, row: Row) -> None:
+    async def _made(self, one: Subscription, row: Row) -> Message:
+        """The message of a kept notification."""
         _, notification_id, at_ms, _, kept = row
         try:
             names = await self._contexts.get(one.context)
@@ -291,7 +292,15 @@ class Deliverer:
         found = [each for each in occurrences(kept) if one.may_tell(each.types)]
         if not found:
             raise _Withheld
-        message = compose(one, notification_id, at_ms, found, names, await self._reached(one, found))
+        reached = await self._reached(one, found)
+        try:
+            return compose(one, notification_id, at_ms, found, names, reached)
+        except Exception:  # a guard: what cannot be written must not hold up what comes after it
+            log.exception("notification %s of %s cannot be written", notification_id, one.id)
+            raise DeliveryError("the notification cannot be written; the log says why", final=True) from None
+
+    async def _send(self, queue: Queue, one: Subscription, row: Row) -> None:
+        message = await self._made(one, row)
         endpoint = one.endpoint
         limit_s = min(endpoint.timeout_s or self._config.notify_timeout_s, self._config.notify_timeout_max_s)
         async with self._lanes.place(queue.trust, _host(endpoint.uri)):

@@ -243,7 +243,7 @@ class Subscriptions:
         """
         one = read_subscription(raw, names, now_ms=self._now_ms())
         self._require(one, access)
-        await self._check_endpoint(one)
+        await self._check_addresses(one)
         one.id = one.id or f"urn:ngsi-ld:Subscription:{new_id()}"
         one.document["id"] = one.id
         registry = self._registries.of(tenant)
@@ -268,7 +268,7 @@ class Subscriptions:
         if one.active and not old.active and one.expires_ms is not None and one.expires_ms <= self._now_ms():
             raise BadRequestDataError("The subscription has expired", where="expiresAt", hint="Give a later expiresAt")
         self._require(one, access)
-        await self._check_endpoint(one)
+        await self._check_addresses(one)
         source, address = (old.context, old.context_address) if names is CORE_CONTEXT else (names.source, address)
         kept = encode_kept(_kept(one, source, access, address, tenant_said=old.tenant_said))
         _raise(await self._store.write(lambda tx: _update(tx, tenant, old, one, kept)))
@@ -345,8 +345,11 @@ class Subscriptions:
             access.require(Right.HUB_SUBSCRIBE)
             access.require(Right.HUB_READ)
 
-    async def _check_endpoint(self, one: Subscription) -> None:
-        """Raises where the endpoint lies at an address that may not be called; one that is not found may come yet."""
+    async def _check_addresses(self, one: Subscription) -> None:
+        """Raises where the @context to write in cannot be had, or the endpoint lies at an address that may not be
+        called; an endpoint that is not found may come yet."""
+        if "jsonldContext" in one.document:
+            await self._contexts.get(one.document["jsonldContext"])
         host = urlsplit(one.endpoint.uri).hostname
         assert host is not None
         try:

@@ -413,7 +413,7 @@ def _notification(document: Mapping[str, Json], names: Context) -> tuple[Endpoin
         raise BadRequestDataError("A subscription needs a notification", where="notification")
     _only(raw, _PARAMETERS | _COUNTED, "NotificationParams")
     form = raw.get("format", "normalized")
-    if form not in FORMATS:
+    if not isinstance(form, str) or form not in FORMATS:
         raise BadRequestDataError(f"format is {str(form)[:40]!r}", where="notification.format", hint=", ".join(FORMATS))
     shown = Shown(
         form=FORMATS[form],
