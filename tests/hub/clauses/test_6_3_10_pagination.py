@@ -21,12 +21,18 @@ def test_pages_are_linked_and_counted(open_client: OpenClient) -> None:
         first = await ask(client, "/entities", type="Bus", limit="2", count="true", q="speed>=0")
         assert first.header("ngsild-results-count") == "5"
         links = [one for one in first.headers["link"] if "rel=" in one and "json-ld" not in one]
-        assert links == ['</ngsi-ld/v1/entities?type=Bus&count=true&q=speed%3E%3D0&limit=2&offset=2>; rel="next"']
+        target = "/ngsi-ld/v1/entities?type=Bus&count=true&q=speed%3E%3D0&limit=2&offset=2"
+        assert links == [f'<{target}>; rel="next"; type="application/json"']
+        ld = await ask(client, "/entities", ("Accept", "application/ld+json"), type="Bus", limit="2")
+        assert ld.header("link").endswith('rel="next"; type="application/ld+json"')
         middle = await ask(client, "/entities", type="Bus", limit="2", offset="2")
-        assert [one.rpartition("rel=")[2] for one in middle.headers["link"][1:]] == ['"next"', '"prev"']
+        assert [one.partition("rel=")[2].partition(";")[0] for one in middle.headers["link"][1:]] == [
+            '"next"',
+            '"prev"',
+        ]
         assert [one["id"] for one in middle.json] == [urn("Bus:2"), urn("Bus:3")]
         last = await ask(client, "/entities", type="Bus", limit="2", offset="4")
-        assert [one.rpartition("rel=")[2] for one in last.headers["link"][1:]] == ['"prev"']
+        assert [one.partition("rel=")[2].partition(";")[0] for one in last.headers["link"][1:]] == ['"prev"']
         assert "ngsild-results-count" not in last.headers
         alone = await ask(client, "/entities", type="Bus", limit="0", count="true")
         assert (alone.json, alone.header("ngsild-results-count")) == ([], "5")

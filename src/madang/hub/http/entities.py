@@ -113,7 +113,7 @@ async def _queried(app: HubApp, request: Request, access: Access, names: Context
     shape = Shape.of(request, media, names, view, join)
     page = await find_page(app, query, shape.view, names, access, whole=media == GEO_JSON or join is not None)
     response = await page_response(app, access, page, query, shape, request)
-    response.headers.extend(page_links(request.query_string, query, page))
+    response.headers.extend(page_links(request.query_string, query, page, media=media))
     return response
 
 
@@ -132,7 +132,7 @@ async def query_by_post(app: HubApp, request: Request, access: Access) -> Respon
     page = await find_page(app, query, shape.view, names, access, whole=media == GEO_JSON or join is not None)
     response = await page_response(app, access, page, query, shape, request)
     path = "/ngsi-ld/v1/entityOperations/query"
-    response.headers.extend(page_links(request.query_string, query, page, path))
+    response.headers.extend(page_links(request.query_string, query, page, path, media))
     return response
 
 

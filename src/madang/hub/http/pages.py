@@ -179,8 +179,10 @@ def origin_of(request: Request) -> str:
     return f"{request.scheme}://{host}" if host else ""
 
 
-def page_links(query_string: bytes, query: Query, page: Page, path: str = "/ngsi-ld/v1/entities") -> list[Header]:
-    """Links to the next and previous page (clause 6.3.10)."""
+def page_links(
+    query_string: bytes, query: Query, page: Page, path: str = "/ngsi-ld/v1/entities", media: bytes = JSON
+) -> list[Header]:
+    """Links to the next and previous page, of the media type of this one (clause 6.3.10)."""
     steps = []
     if page.more:
         steps.append(("next", query.offset + query.limit))
@@ -198,5 +200,5 @@ def page_links(query_string: bytes, query: Query, page: Page, path: str = "/ngsi
             target = target.replace("<", "%3C").replace(">", "%3E").replace('"', "%22")
         else:
             target = quote(target, safe=_LINK_SAFE)
-        links.append((b"link", f'<{path}?{target}>; rel="{rel}"'.encode()))
+        links.append((b"link", f'<{path}?{target}>; rel="{rel}"; type="{media.decode()}"'.encode()))
     return links
