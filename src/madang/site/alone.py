@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from madang.hub.hub import Hub
 from madang.kernel.errors import ConfigError, MadangError
 from madang.site.asgi import healthz
 from madang.site.asgi_types import Receive, Scope, Send
+from madang.site.config import ServerConfig
+from madang.site.guards import Hosts, send_problem
 from madang.site.protocol import BoundedProtocol
 
 log = logging.getLogger(__name__)
@@ -37,15 +40,19 @@ class HubAlone:
                 hint="For others, run `madang serve` and give them tokens or clients",
             )
         self._app: HubApp | None = None
+        self._hosts = Hosts(ServerConfig(host=self.host))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI entry point."""
+        """The ASGI entry point. A page opened under another name than this machine's is not answered."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http" and scope["path"] == "/healthz":
-            await healthz(scope, receive, send)
-        elif self._app is not None:
-            await self._app(scope, receive, send)
+        elif scope["type"] == "http" and self._app is not None:
+            try:
+                self._hosts.check(scope)
+            except MadangError as error:
+                await send_problem(send, error.problem())
+            else:
+                await (healthz if scope["path"] == "/healthz" else self._app)(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -88,6 +95,7 @@ def run_alone(config: HubConfig, host: str, port: int, on_ready: Callable[[], No
         server_header=False,
         timeout_graceful_shutdown=2,
     )
-    _Server(settings, on_ready).run()
+    with contextlib.suppress(SystemExit):  # uvicorn's own way to end; ours tells why
+        _Server(settings, on_ready).run()
     if app.refused:
         raise ConfigError(app.refused, where="store")

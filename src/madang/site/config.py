@@ -253,7 +253,11 @@ def from_mapping(raw: Mapping[str, Any], *, source: Path | None, base: Path) -> 
 def _derived(config: Config, raw: Mapping[str, Any]) -> dict[str, msgspec.Struct]:  # Any: decoded TOML
     """The rooms' sections with what follows from other sections filled in where the file says nothing."""
     derived: dict[str, dict[str, object]] = {
-        "hub": {"store": str(config.state_dir / "hub.sqlite3"), "outward_allow": config.outward.allow},
+        "hub": {
+            "store": str(config.state_dir / "hub.sqlite3"),
+            "outward_allow": config.outward.allow,
+            "public_url": config.server.public_url,
+        },
         "journal": {"checkpoint_file": config.state_dir / "audit-checkpoints.jsonl"},
         "places": {"reports_dir": str(config.state_dir / "reports")},
         "video": _media_link(config),

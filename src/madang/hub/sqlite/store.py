@@ -27,7 +27,7 @@ from madang.hub.changes import Op, Stored
 from madang.hub.collation import collated
 from madang.hub.config import HubConfig
 from madang.hub.entity import Json
-from madang.hub.errors import CursorLostError, StoreUnavailableError, TooComplexQueryError
+from madang.hub.errors import CursorLostError, StoreRefusedError, StoreUnavailableError, TooComplexQueryError
 from madang.hub.feed import FeedChange, read_cursor, write_cursor
 from madang.hub.geo import separated
 from madang.hub.query import Query, compile_pattern
@@ -170,9 +170,13 @@ class SqliteStore:
     async def open(
         cls, path: Path, config: HubConfig, clock: Clock = system_clock, *, vfs: str | None = None
     ) -> SqliteStore:
-        """Opens or makes the file; raises `StoreRefusedError` for a newer schema or one held by another process."""
+        """Opens or makes the file; raises `StoreRefusedError` for a newer schema, one held by another process, and
+        what is no store."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        return await asyncio.to_thread(cls, path, config, clock, vfs)
+        try:
+            return await asyncio.to_thread(cls, path, config, clock, vfs)
+        except (apsw.NotADBError, apsw.CantOpenError) as error:
+            raise StoreRefusedError(f"{path} cannot be opened as a store: {error}", where=str(path)) from error
 
     # What the writer's group needs of the store.
 
