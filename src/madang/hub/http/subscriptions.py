@@ -89,7 +89,7 @@ async def listing(app: HubApp, request: Request, access: Access) -> Response:
     if query.count:
         headers.append((b"ngsild-results-count", str(len(every)).encode()))
     page = Page((), bodies, len(every) > query.offset + query.limit)
-    headers.extend(page_links(request.query_string, query, page, _PATH))
+    headers.extend(page_links(request.query_string, query, page, _PATH, media))
     return Response(200, headers, b"[" + b",".join(bodies) + b"]")
 
 

@@ -118,7 +118,7 @@ async def _queried(
         headers.append((b"ngsild-results-count", str(page.total or 0).encode()))
     if links:
         told = Page((), (), page.more)
-        headers.extend(page_links(request.query_string, what, told, "/ngsi-ld/v1/temporal/entities"))
+        headers.extend(page_links(request.query_string, what, told, "/ngsi-ld/v1/temporal/entities", media))
     return Response(200 if page.served_us is None else 206, headers, b"[" + b",".join(bodies) + b"]")
 
 
