@@ -39,6 +39,7 @@ PLANTED = [
     ("madang/kernel/planted.py", "import madang.journal.session\n", "Floors"),
     ("madang/video/planted.py", "import madang.response.domain\n", "Floors"),
     ("madang/hub/planted.py", "def late() -> None:\n    import django.db\n", "The hub imports no Django"),
+    ("madang/hub/client/planted.py", "import madang.hub.store\n", "client imports nothing of the server"),
     ("madang/response/domain.py", "import django.utils.timezone\n", "domain.py is pure"),
     ("madang_demo/planted.py", "import madang.kernel.ids\n", "import nothing of madang"),
     (
