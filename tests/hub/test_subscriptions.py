@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import ssl
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 
 from madang.hub.http.app import HubApp
 from madang.hub.hub import Hub
+from madang.hub.subscriptions import outgoing
 from madang.hub.subscriptions.desk import Health
 from madang.identity.rights import Actor, ActorKind, Deed, Role, TypeRight
 from madang.kernel.errors import NotFoundError
+from tests.hub.certificates import certified
 from tests.hub.clauses.subscribing import (
     PATIENCE_S,
     QUICK,
@@ -270,6 +273,43 @@ def test_where_a_name_points_is_judged_again_at_each_delivery(
             await _parked(one.hub)
             assert one.receiver.got == []
             assert "private address" in (await _health(one.hub)).reason
+
+    run(test)
+
+
+def test_an_https_endpoint_is_believed_only_with_a_certificate_for_its_name(
+    open_hub: OpenHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = certified(tmp_path, "localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    outgoing.trust.cache_clear()
+    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secure.load_cert_chain(certificate, key)
+
+    async def test() -> None:
+        async with receiving(secure) as receiver, open_hub(**QUICK) as hub:
+            one = Desk(hub, client_of(hub), receiver)
+            for host in ("localhost", "127.0.0.1"):
+                uri = f"https://{host}:{receiver.port}/{host}"
+                await good(one.client.post("/subscriptions", subscription(uri, id=f"urn:x:{host}")))
+            await _write(one, range(1))
+            await receiver.wait(1, "/localhost")
+            await _parked(hub)
+            assert receiver.at("/127.0.0.1") == []
+            assert (await _health(hub, "urn:x:localhost")).state == "ok"
+
+    run(test)
+    outgoing.trust.cache_clear()
+
+
+def test_a_redirect_is_not_followed(open_hub: OpenHub) -> None:
+    async def test() -> None:
+        async with desk(open_hub) as one:
+            one.receiver.answers["/told"] = lambda: 307
+            await one.subscribe(id=ID)
+            await _write(one, range(1))
+            await _parked(one.hub)
+            assert (await _health(one.hub)).reason == "the endpoint answered 307"
 
     run(test)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -86,7 +87,7 @@ async def _request(reader: asyncio.StreamReader) -> Got:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def receiving(secure: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
     """A running endpoint."""
     receiver = Receiver()
     tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +97,7 @@ async def receiving() -> AsyncIterator[Receiver]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=secure)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

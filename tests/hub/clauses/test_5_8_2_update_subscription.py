@@ -108,3 +108,14 @@ def test_the_change_holds_for_the_next_entity(open_hub: OpenHub) -> None:
             assert [each.entity["id"][-1] for each in await one.told_nothing_until(sensor(9))] == ["2"]
 
     run(test)
+
+
+def test_a_new_time_interval_begins_at_once(open_hub: OpenHub) -> None:
+    async def test() -> None:
+        async with desk(open_hub) as one:
+            await good(one.client.post("/entities", sensor(1, a=1)))
+            await one.subscribe(id=ID, timeInterval=3600)
+            await good(one.client.send("PATCH", PATH, {"timeInterval": 0.5}))
+            await one.receiver.wait(2)
+
+    run(test)

@@ -15,6 +15,7 @@ import gmqtt
 import orjson
 import pytest
 
+from tests.hub.certificates import certified
 from tests.hub.clauses.subscribing import PATIENCE_S, QUICK, client_of, good, subscription, until
 from tests.hub.client import Json, run, sensor
 from tests.hub.conftest import OpenHub
@@ -34,15 +35,15 @@ class Broker:
 
     def __init__(self, folder: Path) -> None:
         assert PASSWD is not None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port, self.secure_port = _free_port(), _free_port()
+        self.certificate, key = certified(folder, "localhost")
         subprocess.run([PASSWD, "-c", "-b", str(folder / "users"), "city", SECRET], check=True, capture_output=True)
         (folder / "rights").write_text("user city\ntopic readwrite told/#\n")
         self._config = folder / "mosquitto.conf"
         self._config.write_text(
             f"user root\nlistener {self.port} 127.0.0.1\nallow_anonymous false\npersistence false\n"
             f"password_file {folder / 'users'}\nacl_file {folder / 'rights'}\n"
+            f"listener {self.secure_port} 127.0.0.1\ncertfile {self.certificate}\nkeyfile {key}\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -61,6 +62,12 @@ class Broker:
     def uri(self, topic: str = "told/sensors", user: str = "city:gehe%2Fim%401@") -> str:
         """The address of a topic."""
         return f"mqtt://{user}127.0.0.1:{self.port}/{topic}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -149,6 +156,26 @@ def test_a_broker_that_was_away_gets_what_it_missed_in_order(open_hub: OpenHub, 
                 await good(client.send("PATCH", "/subscriptions/urn:x:1", {"isActive": True}))
                 await until(lambda: len(got) == 3)
                 assert [body["body"]["data"][0]["a"]["value"] for _, _, body in got] == [0, 1, 2]
+
+    run(test)
+
+
+@needs_broker
+def test_a_broker_over_tls_is_believed_only_with_a_certificate_for_its_name(
+    open_hub: OpenHub, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(broker.certificate))
+
+    async def test() -> None:
+        async with listening(broker) as got, open_hub(**QUICK) as hub:
+            client = client_of(hub)
+            for host in ("127.0.0.1", "localhost"):
+                uri = f"mqtts://city:gehe%2Fim%401@{host}:{broker.secure_port}/told/{host}"
+                await good(client.post("/subscriptions", subscription(uri)))
+            await good(client.post("/entities", sensor(1, a=1)))
+            await until(lambda: bool(got))
+            assert "no connection to the MQTT broker" in await _failing(hub)
+            assert {topic for topic, _, _ in got} == {"told/localhost"}
 
     run(test)
 

@@ -25,7 +25,7 @@ from madang.kernel.clock import Clock
 from madang.kernel.errors import MadangError
 from madang.kernel.ids import new_id
 
-_PAGE = 1_000
+_PAGE = 500
 _SHORTEST_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _ADVANCE = "UPDATE subscription_state SET due_ms = ? WHERE number = ? AND due_ms IS NOT NULL RETURNING number"
@@ -43,7 +43,8 @@ class Clockwork:
 
     def __init__(self, store: Store, registries: Registries, clock: Clock) -> None:
         self._store, self._registries, self._clock = store, registries, clock
-        self._due: dict[int, float] = {}
+        self._due: dict[tuple[int, int], float] = {}
+        """When each subscription is due, on the loop's clock, by number and revision: one that is changed begins anew."""
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -81,7 +82,8 @@ class Clockwork:
         due = {}
         for one in self._periodic():
             left_s = (kept.get(one.number, now_ms) - now_ms) / 1000
-            due[one.number] = self._due.get(one.number, now_s + min(max(left_s, 0.0), _interval(one)))
+            key = one.number, one.revision
+            due[key] = self._due.get(key, now_s + min(max(left_s, 0.0), _interval(one)))
         self._due = due
 
     def _periodic(self) -> list[Subscription]:
@@ -98,18 +100,18 @@ class Clockwork:
         if self._changed.is_set() or not self._due:
             self._changed.clear()
             await self._set()
-        for number in [number for number, at in self._due.items() if at <= loop.time()]:
-            await self._fire(number)
+        for key in [key for key, at in self._due.items() if at <= loop.time()]:
+            await self._fire(*key)
 
-    async def _fire(self, number: int) -> None:
+    async def _fire(self, number: int, revision: int) -> None:
         one = self._registries.number(number)
-        if one is None or one.interval_s is None or one.status(ms_of(self._clock())) != "active":
-            del self._due[number]
+        due_s = self._due.pop((number, revision))
+        if one is None or one.revision != revision or one.status(ms_of(self._clock())) != "active":
+            self._changed.set()
             return
-        self._due[number] += _interval(one)
         now_s = asyncio.get_running_loop().time()
-        if self._due[number] <= now_s:  # missed more than one: the present state is told once
-            self._due[number] = now_s + _interval(one)
+        # where more than one was missed, the present state is told once
+        self._due[number, revision] = max(due_s, now_s - _interval(one)) + _interval(one)
         pages = await self._matching(one)
 
         def work(tx: WriteTx) -> None:

@@ -37,7 +37,7 @@ from madang.journal.session import Row, Session
 from madang.kernel.clock import Clock
 from madang.kernel.errors import MadangError
 
-_BATCH = 100
+_BATCH = 32
 _POLL_S = 5.0
 _SETTLE_S = 0.2
 _SETTLE_MANY = 500

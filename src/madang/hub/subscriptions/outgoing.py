@@ -83,7 +83,7 @@ class HttpSender:
             self._pools.move_to_end(key)
             return self._pools[key]
         pool = httpcore.AsyncConnectionPool(
-            ssl_context=_trust() if scheme == "https" else None,
+            ssl_context=trust() if scheme == "https" else None,
             max_connections=_PER_HOST,
             max_keepalive_connections=8,
             keepalive_expiry=_IDLE_S,
@@ -105,7 +105,8 @@ class HttpSender:
 
 
 @lru_cache(maxsize=1)
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
+    """Whom HTTPS endpoints must be certified by: the system's authorities."""
     return ssl.create_default_context()
 
 

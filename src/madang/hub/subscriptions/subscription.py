@@ -285,7 +285,7 @@ def _context(document: dict[str, Json], names: Context) -> Json:
 def _timing(found: Subscription, document: dict[str, Json], now_ms: int | None) -> None:
     interval = _positive(document, "timeInterval")
     throttling = _positive(document, "throttling")
-    for other in ("watchedAttributes", "throttling", "notificationTrigger"):
+    for other in ("watchedAttributes", "throttling"):
         if interval is not None and other in document:
             raise BadRequestDataError(
                 f"timeInterval and {other} exclude each other: notifications come by the clock or by changes",
