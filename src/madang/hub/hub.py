@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -192,8 +192,9 @@ class Hub:
         mirror can be sent again in any order.
         """
         held = versions or {}
-        read, errors = await self._read(entities)
-        mutations = [change.upsert(entity, source_version=held.get(entity.id)) for entity in read]
+        read, mutations, errors = await self._read(
+            entities, lambda entity: change.upsert(entity, source_version=held.get(entity.id))
+        )
         result = await self.write(tenant, mutations, source)
         self.expiry.note_all(read)
         return BatchResult(result.created, result.updated, (*errors, *result.errors))
@@ -208,8 +209,7 @@ class Hub:
         return _joined(await asyncio.gather(*(self._ingest(tenant.lower(), chunk, source) for chunk in chunks)))
 
     async def _ingest(self, tenant: str, raws: list[Mapping[str, Json]], source: str) -> BatchResult:
-        read, misfits = await self._read(raws)
-        mutations = [change.ingest(entity) for entity in read]
+        read, mutations, misfits = await self._read(raws, change.ingest)
 
         def work(tx: WriteTx) -> BatchResult:
             result = _applied(tx, tenant, mutations, source)
@@ -224,22 +224,26 @@ class Hub:
         self.expiry.note_all(read)
         return BatchResult(result.created, result.updated, (*misfits, *result.errors))
 
-    async def _read(self, entities: Iterable[Mapping[str, Json]]) -> tuple[list[Entity], list[_Placed]]:
+    async def _read(
+        self, entities: Iterable[Mapping[str, Json]], make: Callable[[Entity], Mutation]
+    ) -> tuple[list[Entity], list[Mutation], list[_Placed]]:
         read: list[Entity] = []
+        mutations: list[Mutation] = []
         errors: list[_Placed] = []
         for place, raw in enumerate(entities):
             try:
                 if not isinstance(raw, dict):
                     raise BadRequestDataError("An entity is a JSON object", where="body")
                 names = await self.contexts.get(raw["@context"]) if "@context" in raw else CORE_CONTEXT
-                simplified = not any(_is_reified(value) for value in raw.values())
+                simplified = not any(map(_is_reified, raw.values()))
                 entity = read_entity(raw, names, simplified=simplified, max_depth=self.config.max_depth)
-                change.encode(entity.attributes, entity.id)
-                self.expiry.check(entity)
+                if entity.expires_ms is not None:
+                    self.expiry.check(entity)
+                mutations.append(make(entity))
                 read.append(entity)
             except NgsiLdError as error:
                 errors.append(_Placed(_said_id(raw), error, place))
-        return read, errors
+        return read, mutations, errors
 
     async def write(self, tenant: str, mutations: list[Mutation], source: str) -> BatchResult:
         """Applies mutations in order; each stands or fails by itself. Long lists are cut: others get their turn."""

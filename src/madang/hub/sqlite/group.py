@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import apsw
 import orjson
 
-from madang.hub.changes import Effect, Mutation, Op, Outcome, Stored
+from madang.hub.changes import Effect, Mutation, Op, Outcome, Reading, Stored, take_in
 from madang.hub.entity import MAX_GEOMETRIES, Json
 from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.geo import box_of
@@ -43,6 +43,8 @@ _PLACE = "INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _KIND = "INSERT INTO entity_kind VALUES (?, ?)"
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _REJECT_BYTES = 4_096
+_TAKEN_IN = Effect(Op.UPDATED, (), b"", b"")
+"""What a reading that was taken in did: whoever sends readings asks no more."""
 
 
 def ms_of(moment: datetime) -> int:
@@ -106,13 +108,47 @@ class GroupStore(Protocol):
 class _Slot:
     """An entity the group works on. `base` is what the file holds, `row` what it will; deleted means an empty body."""
 
-    __slots__ = ("base", "catalog", "geometries", "row")
+    __slots__ = ("base", "catalog", "document", "geometries", "row", "stamps", "turns")
 
     def __init__(self, catalog: TenantCatalog, base: Stored | None) -> None:
         self.catalog = catalog
         self.base = base
         self.row = base
         self.geometries: list[tuple[str, Json]] | None = None
+        self.document: dict[str, Json] | None = None
+        """`row` decoded, with `turns` readings taken in that `row` does not have yet (`changes.take_in`)."""
+        self.stamps: dict[str, list[int]] = {}
+        self.turns = 0
+
+    def takes_in(self, reading: Reading, at_ms: int) -> bool:
+        """Takes a reading in, where that is simple."""
+        row = self.row
+        if row is None or not row.body:
+            return False
+        if self.document is None:
+            self.document, self.stamps = row.document(), dict(row.stamps)
+        taken = take_in(row, self.document, self.stamps, reading, at_ms)
+        self.turns += taken
+        return taken
+
+    def settle(self, at_ms: int) -> None:
+        """Makes `row` what the readings taken in have made of it."""
+        row = self.row
+        assert row is not None
+        self.row = Stored(
+            row.key,
+            row.id,
+            row.types,
+            orjson.dumps(self.document),
+            self.stamps,
+            row.created_ms,
+            at_ms,
+            row.version + self.turns,
+            row.source_version,
+            row.spots,
+            row.expires_ms,
+        )
+        self.document, self.turns = None, 0
 
 
 class Group:
@@ -134,6 +170,13 @@ class Group:
     def apply(self, tenant: str, mutation: Mutation, source: str = "") -> Outcome:
         """Applies a mutation to the state the group has reached."""
         slot = self._slots.get((tenant, mutation.entity_id)) or self._load(tenant, mutation.entity_id)
+        reading = mutation.reading
+        if reading is not None and self._store.observer is None and slot.takes_in(reading, self.at_ms):
+            self._note_shapes(slot.catalog, mutation)
+            self._record(slot, Op.UPDATED, source, reading.encoded)
+            return _TAKEN_IN
+        if slot.turns:
+            slot.settle(self.at_ms)
         row = slot.row
         before = row if row is not None and row.body else None
         outcome = mutation.change(before, self.at_ms)
@@ -141,20 +184,30 @@ class Group:
             return outcome
         if outcome.geometries is not None and len(outcome.geometries) > MAX_GEOMETRIES:
             return BadRequestDataError(f"An entity has at most {MAX_GEOMETRIES} geometries", where=mutation.entity_id)
-        catalog = slot.catalog
-        for name, shape in mutation.shapes.items():
-            known = catalog.shapes.get(name, 0)
-            if known | shape != known:
-                self._note_shape(catalog, name, known | shape)
+        self._note_shapes(slot.catalog, mutation)
         if row is None or outcome.op is not Op.LATE:
             slot.row = row = self._next_row(slot, mutation.entity_id, outcome)
-        catalog.position += 1
-        seq = catalog.tenant << CHANGE_BITS | catalog.position
-        self._changes.append((seq, row.key, int(outcome.op), self.at_ms, source, outcome.changed))
+            slot.document = None
+        seq = self._record(slot, outcome.op, source, outcome.changed)
         if self._store.observer is not None:
             seen = Observed(seq, row.id, before, row if row.body else None, outcome)
             self._observed.setdefault(tenant, []).append(seen)
         return outcome
+
+    def _note_shapes(self, catalog: TenantCatalog, mutation: Mutation) -> None:
+        for name, shape in mutation.shapes.items():
+            known = catalog.shapes.get(name, 0)
+            if known | shape != known:
+                self._note_shape(catalog, name, known | shape)
+
+    def _record(self, slot: _Slot, op: Op, source: str, changed: bytes) -> int:
+        """The row of the feed and of history; its number."""
+        catalog, row = slot.catalog, slot.row
+        assert row is not None
+        catalog.position += 1
+        seq = catalog.tenant << CHANGE_BITS | catalog.position
+        self._changes.append((seq, row.key, int(op), self.at_ms, source, changed))
+        return seq
 
     def expect(self, tenant: str, entity_ids: Iterable[str]) -> None:
         """Loads entities that are going to be worked on together: one by one each costs 4 µs, so 1.5 (measured)."""
@@ -249,6 +302,9 @@ class Group:
     def flush(self) -> None:
         """Writes what the group holds; the caller commits."""
         many = self._store.writer.executemany
+        for slot in self._slots.values():
+            if slot.turns:
+                slot.settle(self.at_ms)
         fresh, known = self._rows()
         if fresh:
             many(_INSERT, fresh)
