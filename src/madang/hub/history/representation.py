@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -155,17 +156,22 @@ def _value(kind: str, said: dict[str, Json], one: Instance) -> Json:
 def _aggregated(aggregates: Sequence[Aggregated], view: TemporalView, names: Context) -> dict[str, Json]:
     shown: dict[str, Json] = {}
     for name, group in groupby(aggregates, key=lambda one: one.attribute):
-        if not view.wants(name):
-            continue
-        told = [_series(dataset, [*series]) for dataset, series in groupby(group, key=lambda one: one.dataset)]
-        shown[names.term(name)] = told[0] if len(told) == 1 else told
+        if view.wants(name):
+            told = [_series(one) for one in group]
+            shown[names.term(name)] = told[0] if len(told) == 1 else told
     return shown
 
 
-def _series(dataset: str, periods: Sequence[Aggregated]) -> dict[str, Json]:
-    relationship = periods[0].kind in ("Relationship", "ListRelationship")
+def _series(one: Aggregated) -> dict[str, Json]:
+    relationship = one.kind in ("Relationship", "ListRelationship")
     member: dict[str, Json] = {"type": "Relationship" if relationship else "Property"}
-    times = [(text_of(one.start_us), text_of(one.end_us)) for one in periods]
-    for method in periods[0].values:
-        member[method] = [[one.values[method], *ends] for one, ends in zip(periods, times, strict=True)]
-    return member | {"datasetId": dataset} if dataset else member
+    starts, ends = _texts(tuple(one.starts_us)), _texts(tuple(one.ends_us))
+    for method, values in one.values.items():
+        member[method] = [*zip(values, starts, ends, strict=True)]
+    return member | {"datasetId": one.dataset} if one.dataset else member
+
+
+@lru_cache(maxsize=64)
+def _texts(times_us: tuple[int, ...]) -> list[str]:
+    """Entities share their periods: most are asked for again."""
+    return [*map(text_of, times_us)]
