@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import pytest
+
+from madang.hub.contexts import shelf
 from tests.hub.clauses.hosting import LOCAL, PATH, Elsewhere, added, elsewhere, link_to
-from tests.hub.clauses.reading import ask, entity, fill, got, refused, with_client
+from tests.hub.clauses.reading import LD_BODY, ask, entity, fill, got, refused, with_client
 from tests.hub.client import Client
 from tests.hub.conftest import OpenClient
 
@@ -50,3 +53,18 @@ def test_a_fetched_context_is_cached_listed_and_not_served(open_client: OpenClie
                 assert (await got(client, f"{PATH}/{name}", details="true"))["localId"] == told["localId"]
 
     with_client(open_client, body, **LOCAL)
+
+
+def test_what_nobody_asked_to_keep_does_not_fill_the_store(
+    open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(client: Client) -> None:
+        monkeypatch.setattr(shelf, "MOST", 2)
+        hosted = [await added(client) for _ in range(3)]
+        for number in range(4):
+            raw = {"type": "Query", "@context": {"a": f"https://a.example/{number}"}, "entities": [{"type": "Bus"}]}
+            assert (await client.post("/entityOperations/query", raw, headers=[LD_BODY])).status == 200
+        assert len(await got(client, PATH, kind="ImplicitlyCreated")) == 2
+        assert [one.rpartition("/")[2] for one in await got(client, PATH, kind="Hosted")] == hosted
+
+    with_client(open_client, body)

@@ -37,6 +37,14 @@ class Kept:
 _COLUMNS = "id, tenant, kind, address, body, created_ms, expires_ms"
 
 
+MOST = 5_000
+"""So many @contexts nobody asked to keep are kept of each kind, the latest: readers must not fill the store."""
+_FORGET = (
+    "DELETE FROM context WHERE kind = ? AND id IN"
+    " (SELECT id FROM context WHERE kind = ? ORDER BY created_ms DESC, id LIMIT 100 OFFSET ?)"
+)
+
+
 class Shelf:
     """The table of kept @contexts."""
 
@@ -56,6 +64,8 @@ class Shelf:
             body = orjson.dumps(kept.document)
             row = (kept.id, kept.tenant, kept.kind.value, kept.address, body, kept.created_ms, kept.expires_ms)
             tx.session.execute(sql, row)
+            if kept.kind is not Kind.HOSTED:
+                tx.session.execute(_FORGET, (kept.kind.value, kept.kind.value, MOST))
 
         await self._store.write(work)
 
