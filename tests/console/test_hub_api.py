@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from madang.console.hub_line import LINE, HubLine
+from madang.console.hub_line import LINE, QUESTIONS, HubLine
 from madang.console.hub_rates import Rates
 from madang.console.hub_rows import printable
 from madang.hub.access import Access
@@ -134,6 +134,7 @@ def test_entities_are_paged_and_found_by_type_text_pattern_and_query(core: Core,
     assert ids("idPattern=Observed:[23]$&sort=created") == ["2", "3"]
     assert ids("type=AirQualityObserved&q=pm10>5&sort=created") == ["6", "7"]
     assert ids("search=(.*)") == []
+    assert ids("search=장유·동 [1]") == []
     assert officer.get("/hub/entities?type=AirQualityObserved&limit=3").json()["total"] == 7
 
 
@@ -226,6 +227,26 @@ def test_a_hub_that_does_not_answer_holds_nobody_for_ever(core: Core) -> None:
     with pytest.raises(UnavailableError, match="did not answer"):
         line.ask(never, within_s=0.05)
     assert ended.wait(10)
+
+
+def test_a_slow_hub_takes_only_a_few_threads_from_the_other_screens(core: Core) -> None:
+    line, free, begun = HubLine(), threading.Event(), threading.Semaphore(0)
+    line.connect(core.hub, core._loop)
+
+    async def slow(_hub: Hub) -> None:
+        begun.release()
+        await asyncio.to_thread(free.wait, 20)
+
+    asking = [threading.Thread(target=line.ask, args=(slow,)) for _ in range(QUESTIONS)]
+    for thread in asking:
+        thread.start()
+    assert all(begun.acquire(timeout=10) for _ in asking)
+    with pytest.raises(UnavailableError, match="wait already"):
+        line.ask(slow, within_s=0.05)
+    free.set()
+    for thread in asking:
+        thread.join(20)
+    assert line.ask(lambda hub: hub.feeds("48250")) == []
 
 
 def test_rates_tell_the_last_minute_and_each_minute_of_an_hour_and_nothing_unwatched() -> None:

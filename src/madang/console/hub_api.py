@@ -47,6 +47,8 @@ REJECTS_SHOWN = 50
 LONGEST_RANGE = timedelta(days=400)
 SORTS = {"created": "", "modified": "modifiedAt;desc", "id": "id"}
 _OFFSETS = 1_000_000
+_PUNCTUATION = re.compile(r"[!-/;-@\[-^`{-~]")
+"""What a pattern would read as an operator; RE2 takes a backslash before these and no others."""
 _Text = Annotated[str, QueryParameter(max_length=2_000)]
 
 
@@ -163,7 +165,7 @@ def entities(
             ko="아이디 글자와 아이디 패턴은 함께 쓸 수 없습니다. 하나를 지우십시오.",
         )
     access = LINE.access(viewer)
-    pattern = idPattern or re.sub(r"([^\w:가-힣-])", r"\\\1", search)
+    pattern = idPattern or _PUNCTUATION.sub(r"\\\g<0>", search)
     asked = {"idPattern": pattern, "q": q, "limit": str(limit), "offset": str(offset), "count": "true"}
     query = _query(asked | {"orderBy": SORTS[sort]}, type)
     page = LINE.ask(lambda hub: _page(hub, access, query, search))

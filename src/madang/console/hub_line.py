@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from madang.kernel.errors import UnavailableError
 T = TypeVar("T")
 PATIENCE_S = 12.0
 """How long a person waits before being told that the hub is busy; a little more than the hub gives a query."""
+QUESTIONS = 4
+"""So many threads may wait for the hub at once: a slow hub must not take the control room's threads."""
+QUEUE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class HubLine:
 
     def __init__(self) -> None:
         self._end: _End | None = None
+        self._places = threading.BoundedSemaphore(QUESTIONS)
 
     def connect(
         self, hub: Hub, loop: asyncio.AbstractEventLoop, owned: Collection[str] = (), rates: Rates | None = None
@@ -64,14 +69,23 @@ class HubLine:
         end = self._end
         if end is None:
             raise _silent("the hub is not open in this process")
-        future = asyncio.run_coroutine_threadsafe(_asked(question, end.hub), end.loop)
+        if not self._places.acquire(timeout=min(QUEUE_S, within_s)):
+            raise _silent(f"{QUESTIONS} questions to the hub wait already")
         try:
-            return future.result(within_s)
-        except FutureTimeout:
-            if future.done():
-                raise
-            future.cancel()
-            raise _silent(f"the hub did not answer within {within_s:g} s") from None
+            return _answer(question, end, within_s)
+        finally:
+            self._places.release()
+
+
+def _answer(question: Callable[[Hub], Awaitable[T]], end: _End, within_s: float) -> T:
+    future = asyncio.run_coroutine_threadsafe(_asked(question, end.hub), end.loop)
+    try:
+        return future.result(within_s)
+    except FutureTimeout:
+        if future.done():
+            raise
+        future.cancel()
+        raise _silent(f"the hub did not answer within {within_s:g} s") from None
 
 
 async def _asked(question: Callable[[Hub], Awaitable[T]], hub: Hub) -> T:
