@@ -82,18 +82,22 @@ def allow(client_id: str, allow: tuple[str, ...], authority: str | None) -> None
 
 
 @client.command("list")
-@click.option("--authority", help="Only clients of this city.")
+@click.option("--authority", help="Only clients that this city made or let in.")
 def list_(authority: str | None) -> None:
     """Show every client: id, city, state, name and scopes."""
     from madang.cli.house import open_house
 
     open_house()
+    from django.db.models import Q
+
     from madang.identity.models import Client
     from madang.kernel.clock import system_clock
 
     rows = Client.objects.prefetch_related("grants")
+    if authority is not None:
+        rows = rows.filter(Q(authority_id=authority) | Q(grants__authority_id=authority)).distinct()
     now = system_clock()
-    for row in rows.filter(authority_id=authority) if authority is not None else rows:
+    for row in rows:
         state = "revoked" if row.revoked_at else "holds" if row.holds_at(now) else "expired"
         scopes = "; ".join(f"{grant.authority_id}: {' '.join(grant.scopes)}" for grant in row.grants.all())
         click.echo(f"{row.pk}\t{row.authority_id}\t{state}\t{row.name}\t{scopes}")
