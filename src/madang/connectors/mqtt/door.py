@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections import Counter, defaultdict
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.5, 30.0
 _KEPT_BYTES = 2_000
+_SLICE = 250
 
 
 class Taken(Protocol):
@@ -44,7 +45,7 @@ class Hub(Protocol):
     async def reject(self, tenant: str, source: str, reason: str, raw: bytes) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Waiting:
     topic: str
     payload: bytes
@@ -59,7 +60,8 @@ class MqttDoor:
         self._hub = hub
         self._clock = clock
         self._routes = compile_routes(config.topics)
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._queue: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
         self._client: gmqtt.Client | None = None
         self._paused = False
         self.counts: Counter[str] = Counter()
@@ -68,7 +70,7 @@ class MqttDoor:
     @property
     def waiting(self) -> int:
         """Messages taken and not yet stored."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     async def run(self) -> None:
         """Connects, reconnects and feeds the hub until cancelled."""
@@ -125,8 +127,9 @@ class MqttDoor:
         self, _client: gmqtt.Client, topic: str, payload: bytes, qos: int, _properties: object
     ) -> int:
         done = asyncio.get_running_loop().create_future() if qos else None
-        self._queue.put_nowait(_Waiting(topic, bytes(payload), done))
-        if self._queue.qsize() >= self._config.queue:
+        self._queue.append(_Waiting(topic, bytes(payload), done))
+        self._arrived.set()
+        if len(self._queue) >= self._config.queue:
             self._pause(True)
         if done is not None:
             await done
@@ -147,10 +150,11 @@ class MqttDoor:
 
     async def _feed(self) -> None:
         while True:
-            batch = [await self._queue.get()]
-            while len(batch) < self._config.batch and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            if self._paused and self._queue.qsize() <= self._config.queue // 2:
+            await self._arrived.wait()
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._config.batch))]
+            if not self._queue:
+                self._arrived.clear()
+            if self._paused and len(self._queue) <= self._config.queue // 2:
                 self._pause(False)
             await self._keep_trying(partial(self._store, batch))
             for waiting in batch:
@@ -170,16 +174,22 @@ class MqttDoor:
 
     async def _store(self, batch: list[_Waiting]) -> None:
         now = self._clock()
-        fragments: dict[tuple[str, str], list[Json]] = defaultdict(list)
+        fragments: dict[str, tuple[TopicRule, list[Json]]] = {}
         aside: list[Awaitable[None]] = []
-        for waiting in batch:
+        for place, waiting in enumerate(batch, 1):
+            if place % _SLICE == 0:
+                await asyncio.sleep(0)  # others get their turn
             found = read(self._routes, waiting.topic, waiting.payload, now, self._config.max_payload)
             if isinstance(found, Unreadable):
                 aside += self._set_aside(waiting, found.reason)
-            else:
-                fragments[found[0].rule.authority, source_of(found[0].rule)].append(found[1])
-        for (authority, source), readings in fragments.items():
-            result = await self._hub.ingest(authority, readings, source=source)
+                continue
+            rule = found[0].rule
+            known = fragments.get(rule.topic)
+            if known is None:
+                known = fragments[rule.topic] = (rule, [])
+            known[1].append(found[1])
+        for rule, readings in fragments.values():
+            result = await self._hub.ingest(rule.authority, readings, source=source_of(rule))
             self.counts["stored"] += len(readings) - len(result.errors)
             self.counts["rejected"] += len(result.errors)
         await asyncio.gather(*aside)

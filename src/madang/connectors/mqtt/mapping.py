@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from madang.kernel.geometry import judge
 Json = dict[str, Any]  # Any: JSON members
 FUTURE = timedelta(minutes=5)
 """A device's clock may run ahead this much; a later instant is refused."""
+_TOPICS_KEPT = 20_000
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -36,6 +38,8 @@ class Route:
     rule: TopicRule
     pattern: re.Pattern[str]
     filter: str
+    entities: dict[str, str] = field(default_factory=dict, compare=False)
+    """Topics that came before, and the entities they stand for: devices send to the same ones for ever."""
 
 
 def compile_routes(rules: Sequence[TopicRule]) -> list[Route]:
@@ -65,33 +69,44 @@ def read(
 ) -> tuple[Route, Json] | Unreadable:
     """The entity fragment (normalized NGSI-LD) a message stands for, or why there is none."""
     for route in routes:
-        match = route.pattern.fullmatch(topic)
-        if match:
+        entity_id = route.entities.get(topic)
+        if entity_id is None:
+            entity_id = _entity_of(route, topic)
+        if entity_id is not None:
             try:
-                return route, _fragment(route.rule, match.groupdict(), payload, now, max_payload)
+                return route, _fragment(route.rule, entity_id, payload, now, max_payload)
             except (MadangError, ValueError, ArithmeticError) as error:
                 return Unreadable(str(error))
     return Unreadable("no topic rule matches")
 
 
-def _fragment(rule: TopicRule, names: Mapping[str, str], payload: bytes, now: datetime, max_payload: int) -> Json:
+def _entity_of(route: Route, topic: str) -> str | None:
+    """The entity a topic stands for (empty where the payload says it), or None where the rule does not match."""
+    match = route.pattern.fullmatch(topic)
+    if match is None:
+        return None
+    names = {name: quote(value, safe="-._~:") for name, value in match.groupdict().items()}
+    entity_id = route.rule.entity_id.format_map(names)
+    if len(route.entities) < _TOPICS_KEPT:
+        route.entities[topic] = entity_id
+    return entity_id
+
+
+def _fragment(rule: TopicRule, entity_id: str, payload: bytes, now: datetime, max_payload: int) -> Json:
     body = parse_json(payload, max_bytes=max_payload, where="payload")
     if not isinstance(body, dict):
         raise ValueError("the payload is not a JSON object")
     if rule.payload == "ngsi-ld":
         return _own_entity(rule, body)
-    observed_at = instant_text(_observed(rule, body, now))
-    entity: Json = {
-        "id": rule.entity_id.format_map({name: quote(value, safe="-._~:") for name, value in names.items()}),
-        "type": rule.entity_type,
-    }
+    observed_at = _observed(rule, body, now)
+    entity: Json = {"id": entity_id, "type": rule.entity_type}
     for name, attribute in rule.attributes.items():
         value = _find(body, attribute.path)
         if value is not None:
             entity[name] = _property(attribute, value, observed_at)
     if len(entity) == 2:
         raise ValueError(f"none of {', '.join(rule.attributes)} is in the payload")
-    return entity | _location(rule, body)
+    return entity | _location(rule, body) if rule.lon else entity
 
 
 def _own_entity(rule: TopicRule, body: Json) -> Json:
@@ -103,6 +118,8 @@ def _own_entity(rule: TopicRule, body: Json) -> Json:
 
 
 def _find(body: Json, path: str) -> Any:  # Any: a JSON value
+    if "." not in path:
+        return body.get(path)
     value: Any = body  # Any: walks down JSON
     for member in path.split("."):
         value = value.get(member) if isinstance(value, dict) else None
@@ -110,9 +127,10 @@ def _find(body: Json, path: str) -> Any:  # Any: a JSON value
 
 
 def _property(rule: AttributeRule, value: object, observed_at: str) -> Json:
-    checked = _checked(rule, value)
-    unit = {"unitCode": rule.unit} if rule.unit else {}
-    return {"type": "Property", "value": checked, "observedAt": observed_at, **unit}
+    made = {"type": "Property", "value": _checked(rule, value), "observedAt": observed_at}
+    if rule.unit:
+        made["unitCode"] = rule.unit
+    return made
 
 
 def _checked(rule: AttributeRule, value: object) -> object:
@@ -131,19 +149,27 @@ def _checked(rule: AttributeRule, value: object) -> object:
     return value
 
 
-def _observed(rule: TopicRule, body: Json, now: datetime) -> datetime:
+def _observed(rule: TopicRule, body: Json, now: datetime) -> str:
     value = _find(body, rule.observed_at) if rule.observed_at else None
     if value is None:
-        return now
+        return instant_text(now)
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 4e9:
-        observed = datetime.fromtimestamp(value, UTC)
+        observed, text = _of_unix(value)
     elif isinstance(value, str):
         observed = parse_instant(value)
+        text = instant_text(observed)
     else:
         raise ValueError(f"{rule.observed_at} is no instant: {str(value)[:40]!r}")
     if observed > now + FUTURE:
-        raise ValueError(f"{rule.observed_at} lies in the future: {instant_text(observed)}")
-    return observed
+        raise ValueError(f"{rule.observed_at} lies in the future: {text}")
+    return text
+
+
+@lru_cache(maxsize=4_096)
+def _of_unix(value: float) -> tuple[datetime, str]:
+    """Unix seconds as instant and text; kept, for many devices speak of the same second."""
+    observed = datetime.fromtimestamp(value, UTC)
+    return observed, instant_text(observed)
 
 
 def _location(rule: TopicRule, body: Json) -> Json:
