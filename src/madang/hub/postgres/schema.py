@@ -44,6 +44,7 @@ CREATE TABLE entity (key BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, id TEXT NOT
     created_ms BIGINT NOT NULL, modified_ms BIGINT NOT NULL, version BIGINT NOT NULL, source_version BIGINT,
     spots BIGINT NOT NULL, stamps TEXT, body BYTEA, doc JSONB, expires_ms BIGINT) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX entity_by_id ON entity (tenant, (md5(id)::uuid));
+CREATE INDEX entity_by_name ON entity USING hash (id);
 CREATE INDEX entity_expiring ON entity (expires_ms) WHERE expires_ms IS NOT NULL;
 CREATE TABLE entity_kind (kind BIGINT NOT NULL, key BIGINT NOT NULL, PRIMARY KEY (kind, key));
 CREATE TABLE place (id BIGINT PRIMARY KEY, key BIGINT NOT NULL, attribute TEXT NOT NULL, lon DOUBLE PRECISION,

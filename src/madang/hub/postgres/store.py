@@ -401,6 +401,15 @@ class PostgresStore:
             to_sqlite(connection, part, lambda _table, _done, _all: None)
         part.replace(path)
 
+    async def scrub(self) -> None:
+        """Writes the tables anew. The server's log of writes keeps older pages for as long as it is kept itself."""
+        await asyncio.to_thread(self._write_anew)
+
+    def _write_anew(self) -> None:
+        with connect(self._address) as connection:
+            names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'hub'").fetchall()
+            connection.execute(f"VACUUM (FULL, ANALYZE) {', '.join(f'hub.{quoted(name)}' for (name,) in names)}")
+
     async def close(self) -> None:
         if self._closed:
             return
@@ -419,6 +428,11 @@ class PostgresStore:
             said = f'{{"o":"{self._origin}"}}'
             self._readers.now(lambda one: one.execute("SELECT pg_notify(%s, %s)", (CHANNEL, said)))
         listening.close()
+
+
+def quoted(name: str) -> str:
+    """A table's name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _weight(row: Stored) -> int:

@@ -190,6 +190,7 @@ class Writer:
                 group.lock()
                 locked = True
             group.discover()
+        group.discovering |= {tenant for tenant in group.tenants if self._memory.known_catalog(tenant) is None}
         observers = self._memory.observers
         sending = True
         try:
@@ -212,8 +213,7 @@ class Writer:
             raise
         self._last_ms = max((self._last_ms, *(int(first[1]) for first in firsts.values())))
         self._careful = max(0, self._careful - 1)
-        unknown = {tenant for tenant in group.dirty if self._memory.known_catalog(tenant) is None}
-        fresh = self._fresh_catalogs(group.discovering | unknown)
+        fresh = self._fresh_catalogs(group.discovering)
         return Committed({*group.dirty}, [*group.committed()], fresh, set(group.session.woken))
 
     @staticmethod
@@ -327,10 +327,10 @@ def _row(cursor: Any) -> tuple[Any, ...]:  # Any: psycopg's cursor and column va
 
 def payload(origin: str, group: Group) -> str | None:
     """What other processes are told at the commit: tenants with the entities to forget, catalogs to read, wakes."""
-    if not group.dirty and not group.session.woken:
+    if not group.dirty and not group.discovering and not group.session.woken:
         return None
     keys: dict[str, list[int] | None] = {str(number): found for number, found in group.changed_keys().items()}
-    said = {"o": origin, "w": sorted(group.session.woken), "c": sorted(group.discovering)}
+    said = {"o": origin, "w": sorted(group.session.woken), "c": [group.tenants[one] for one in group.discovering]}
     text = orjson.dumps(said | {"t": keys})
     if len(text) > _PAYLOAD_BYTES:
         text = orjson.dumps(said | {"t": dict.fromkeys(keys)})
