@@ -216,13 +216,14 @@ def replace(entity: Entity, *, if_missing_create: bool = False, source_version: 
         body = whole or orjson.dumps(after)
         old = current.attributes()
         lost = _lost(old, entity.attributes)
+        gone: dict[str, None] = {"scope": None} if entity.scope is None and "scope" in current.document() else {}
         stamps = _stamps(current, old, entity.attributes, at_ms, (*entity.attributes, *lost))
         spots = geometries(entity.attributes) if any(map(_has_place, entity.shapes.values())) else []
         return Effect(
             Op.REPLACED,
             types,
             body,
-            orjson.dumps(after | lost) if lost else body,
+            orjson.dumps(after | lost | gone) if lost or gone else body,
             stamps,
             None if (not spots and not current.spots) or spots == geometries(old) else spots,
             source_version,
