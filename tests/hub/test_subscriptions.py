@@ -318,7 +318,7 @@ def test_no_secret_stands_in_health_parked_lists_or_logs(open_hub: OpenHub, capl
     async def test() -> None:
         async with desk(open_hub) as one:
             one.receiver.answers["/told"] = lambda: 500
-            caplog.set_level(logging.DEBUG, "madang")
+            caplog.set_level(logging.DEBUG)
             info = [{"key": "Authorization", "value": "Bearer geheim"}]
             await one.subscribe(id=ID, endpoint={"receiverInfo": info})
             mqtt = subscription("mqtt://user:geheim@127.0.0.1:9/topic", id="urn:x:mqtt")

@@ -44,7 +44,7 @@ class Clockwork:
     def __init__(self, store: Store, registries: Registries, clock: Clock) -> None:
         self._store, self._registries, self._clock = store, registries, clock
         self._due: dict[tuple[int, int], float] = {}
-        """When each subscription is due, on the loop's clock, by number and revision: one that is changed begins anew."""
+        """When each is due on the loop's clock, by number and revision: a subscription that is changed begins anew."""
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 

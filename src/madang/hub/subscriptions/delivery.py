@@ -41,7 +41,9 @@ _BATCH = 32
 _POLL_S = 5.0
 _SETTLE_S = 0.2
 _SETTLE_MANY = 500
-_UNSEEN_WAKES = 200
+_UNSEEN_WAKES = 2
+"""A hint is given before its commit: the wake of an earlier commit may come first, the next one is its own."""
+_BREATH_S = 0.02
 _REFUSALS = 3
 """A message that the endpoint refuses as such is parked after so many attempts."""
 _NEXT = (
@@ -82,6 +84,8 @@ class Queue:
     floor: int = -1
     """Everything up to this place in the queue was read."""
     unsettled: set[int] = field(default_factory=set)
+    tried: tuple[int, int] = (-1, 0)
+    """The notification that failed last, and how often it did."""
     task: asyncio.Task[None] | None = None
     again: bool = False
     retry_at_ms: int | None = None
@@ -144,6 +148,7 @@ class Deliverer:
         queue = self.queue(number)
         queue.floor = -1
         queue.failures = 0
+        queue.tried = (-1, 0)
         queue.nudge.set()
         self._registries.hints.append(number)
         self._woken.set()
@@ -180,6 +185,7 @@ class Deliverer:
             if loop.time() - looked_at >= _POLL_S or not self._alone:
                 looked_at = loop.time()
                 await self._look_everywhere()
+                await asyncio.sleep(_BREATH_S)
 
     def _look_at_hinted(self) -> None:
         hinted = set(self._unseen)
@@ -269,6 +275,9 @@ class Deliverer:
         try:
             await self._send(queue, one, row)
         except DeliveryError as error:
+            if queue.tried[0] == seq:
+                attempts = max(attempts, queue.tried[1])
+            queue.tried = seq, attempts + 1
             self._missed(queue, one, seq, attempts + 1, error)
             return False
         except _Withheld:
@@ -342,7 +351,6 @@ class Deliverer:
 
     async def _rest(self, queue: Queue, one: Subscription) -> None:
         """Waits before the next attempt; a person or a change of the subscription ends the wait."""
-        await self.settle()
         longest = min(
             self._config.notify_backoff_max_s, self._config.notify_backoff_s * 2.0 ** min(queue.failures - 1, 30)
         )
