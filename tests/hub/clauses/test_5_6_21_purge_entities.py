@@ -73,6 +73,7 @@ def test_attributes_are_dropped_or_kept_and_the_entities_stay(open_client: OpenC
         assert (await client.get("/entities", "type=Sensor&attrs=a")).json == []
         refused(await purge(client, "type=Sensor&drop=a&keep=b"), 400, "BadRequestData")
         refused(await purge(client, "type=Sensor&drop=id"), 400, "BadRequestData")
+        refused(await purge(client, "type=Sensor&q=at{a}==1"), 400, "BadRequestData")
 
     with_client(open_client, body)
 

@@ -16,7 +16,7 @@ from madang.hub.http.operation import Operation
 from madang.hub.http.parameters import check_parameters, read_query
 from madang.hub.http.wire import Request, Response, request_context
 from madang.hub.hub import BatchResult, ItemRefusal
-from madang.hub.query import Query, attribute_list
+from madang.hub.query import Query, attribute_list, linked_depth
 from madang.hub.store import Page
 from madang.identity.rights import Right
 
@@ -45,6 +45,8 @@ async def purge(app: HubApp, request: Request, access: Access) -> Response:
         )
     parameters.pop("geometryProperty", None)
     query, _ = read_query(parameters, names, _SLICE, _SLICE)
+    if linked_depth(query.q):
+        raise BadRequestDataError("A purge does not look into linked entities", where="q")
     right = Right.HUB_DELETE if chosen is None else Right.HUB_UPDATE
 
     def make(entity_id: str) -> Mutation:
