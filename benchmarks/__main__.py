@@ -15,7 +15,17 @@ from benchmarks.result import Result
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
-MODULES = ("hub_http", "video_nearest", "import_cctv", "call_to_offer", "video_first_frame", "first_answer")
+MODULES = (
+    "hub_http",
+    "hub_batch",
+    "hub_mqtt",
+    "hub_start",
+    "video_nearest",
+    "import_cctv",
+    "call_to_offer",
+    "video_first_frame",
+    "first_answer",
+)
 
 HEAD = """# Benchmarks
 
@@ -23,10 +33,10 @@ Ratios and limits measured in one run, because machines differ and this one was 
 named. *The limit* is bare code doing the same work with the same durability. Run again with `make bench` (or
 `make bench ARGS=--quick`, `make bench ARGS=hub_http` for one).
 
-The hub's ratios are of requests per second of server CPU; both wall figures stand in the name. Its query row is one
-*asked before* and unchanged since: a query never asked before stood at about 0.1 of plain ASGI and is not in the table
-(`python -m benchmarks.hub_http all` shows it). The call → offer figure needs the machine to itself: five calls a second
-are near what one core process can do.
+The hub's ratios are of requests, entities or readings per second of CPU of the process that serves or receives; wall
+figures stand in the name. Queries *never asked before* are answered from columns of attribute values, which the hub
+keeps once such queries come; those *asked before* and unchanged since, from the page kept ready. The call → offer
+figure needs the machine to itself: five calls a second are near what one core process can do.
 
 """
 

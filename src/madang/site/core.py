@@ -30,7 +30,8 @@ GRACE_S = 1.5
 """How long ordinary requests may go on after SIGTERM, seconds."""
 _WEBSOCKET_MESSAGE_BYTES = 1_000_000
 _KEEP_ALIVE_S = 15
-_CONCURRENT = 3_000
+_CONCURRENT = 10_000
+"""Connections at once, idle ones among them; beyond, uvicorn answers 503."""
 
 
 def run_core(config: Config) -> int:
