@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from urllib.parse import quote
 
 from madang.hub.access import Access, Gate, is_loopback
+from madang.hub.census import Censuses
 from madang.hub.errors import NgsiLdError, ResourceNotFoundError
 from madang.hub.http import batches, discovery, entities, hosted, openapi, provision, purge, subscriptions, temporal
-from madang.hub.http.discovery import Censuses
 from madang.hub.http.door import Door
 from madang.hub.http.operation import Operation, Router
 from madang.hub.http.wire import Header, Receive, Request, Response, Scope, Send, problem, split_path

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
 
 from madang.hub.access import Access
+from madang.hub.census import Census, Tally
 from madang.hub.contexts.context import Context, Json
-from madang.hub.entity import SHAPES
 from madang.hub.errors import ResourceNotFoundError
 from madang.hub.http.operation import Operation
 from madang.hub.http.pages import with_context
@@ -20,8 +18,6 @@ from madang.hub.http.parameters import check_parameters
 from madang.hub.http.wire import JSON_LD, Request, Response, accepted, json_headers, request_context
 from madang.hub.names import expand_canonical
 from madang.hub.query import boolean
-from madang.hub.store import Store
-from madang.journal.session import Session
 from madang.kernel.ids import new_id
 
 if TYPE_CHECKING:
@@ -29,130 +25,6 @@ if TYPE_CHECKING:
 
 _LIST = frozenset({"details", "local"})
 _ONE = frozenset({"local"})
-_PATIENCE = 20
-"""A count that took t seconds may be shown until it is this many times t old, however much is written meanwhile:
-counting 370,000 entities takes 2 s, counting what a test or a small town has takes none."""
-_FRESH_S = 0.05
-"""What is counted quicker than this is always counted afresh."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many attribute instances of one name and kind entities of one combination of types have."""
-
-    types: tuple[str, ...]
-    name: str
-    kind: str
-    instances: int
-
-
-@dataclass(slots=True)
-class Census:
-    """What a tenant holds: entities by combination of types, attributes by combination, name and kind."""
-
-    entities: dict[tuple[str, ...], int] = field(default_factory=dict)
-    tallies: list[Tally] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Known:
-    census: Census
-    stamp: int
-    at: float
-    took_s: float
-
-
-class Censuses:
-    """Keeps the census of each tenant until it changes, and a little longer where counting is dear."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._known: dict[str, _Known] = {}
-        self._counting: dict[tuple[str, int], asyncio.Task[Census]] = {}
-
-    async def of(self, tenant: str) -> Census:
-        """The census of a tenant."""
-        stamp, known = self._store.stamp(tenant), self._known.get(tenant)
-        if known is not None and (known.stamp == stamp or _still_good(known)):
-            return known.census
-        key = (tenant, stamp)
-        task = self._counting.get(key)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self._count(tenant, stamp))
-            self._counting[key] = task
-            task.add_done_callback(lambda _: self._counting.pop(key, None))
-        return await asyncio.shield(task)
-
-    async def _count(self, tenant: str, stamp: int) -> Census:
-        number = self._store.number(tenant)
-        began = time.monotonic()
-        census = Census() if number is None else await self._store.read(lambda session: count(session, number))
-        self._known[tenant] = _Known(census, stamp, time.monotonic(), time.monotonic() - began)
-        return census
-
-
-def _still_good(known: _Known) -> bool:
-    return known.took_s > _FRESH_S and time.monotonic() - known.at < _PATIENCE * known.took_s
-
-
-def count(session: Session, tenant: int) -> Census:
-    """Counts what a tenant holds. The kind of an attribute is looked up in the entities only where it is not plain."""
-    census = Census()
-    sql = "SELECT types, count(*) FROM entity WHERE tenant = ? AND body IS NOT NULL GROUP BY types"
-    for types, entities in session.execute(sql, (tenant,)):
-        census.entities[tuple(types.split("\n"))] = int(entities)
-    each = _EACH[session.dialect]
-    kinds = {
-        name: [kind for kind, bit in SHAPES.items() if shape & bit]
-        for name, shape in session.execute("SELECT name, shape FROM attribute WHERE tenant = ?", (tenant,))
-    }
-    mixed = set()
-    for types, name, instances in session.execute(each.names, (tenant,)):
-        said = kinds.get(name, [])
-        if len(said) == 1:
-            census.tallies.append(Tally(tuple(types.split("\n")), name, said[0], int(instances)))
-        else:
-            mixed.add(name)
-    for name in sorted(mixed):
-        for types, kind, instances in session.execute(each.kinds, each.values(name, tenant)):
-            census.tallies.append(Tally(tuple(types.split("\n")), name, kind, int(instances)))
-    return census
-
-
-@dataclass(frozen=True, slots=True)
-class _Each:
-    """SQL over every attribute of a tenant: `names` (types, name, instances), `kinds` of the one at `path`."""
-
-    names: str
-    kinds: str
-    path: str
-
-    def values(self, name: str, tenant: int) -> tuple[str | int, ...]:
-        """What the question marks of `kinds` stand for."""
-        path = self.path.format(name)
-        return (path, path, path, tenant, path)
-
-
-_EACH = {
-    "sqlite": _Each(
-        "SELECT e.types, j.key, sum(CASE j.type WHEN 'array' THEN json_array_length(e.doc, j.fullkey) ELSE 1 END)"
-        " FROM entity e, json_each(e.doc) j WHERE e.tenant = ? AND e.body IS NOT NULL"
-        " AND j.key NOT IN ('id', 'type', 'scope', 'expiresAt') GROUP BY e.types, j.key",
-        "SELECT e.types, i.value ->> '$.type', count(*) FROM entity e, json_each(CASE json_type(e.doc, ?)"
-        " WHEN 'array' THEN e.doc -> ? ELSE json_array(json(e.doc -> ?)) END) i WHERE e.tenant = ?"
-        " AND e.body IS NOT NULL AND json_type(e.doc, ?) IS NOT NULL GROUP BY e.types, i.value ->> '$.type'",
-        '$."{0}"',
-    ),
-    "postgresql": _Each(
-        "SELECT e.types, j.key, sum(CASE jsonb_typeof(j.value) WHEN 'array' THEN jsonb_array_length(j.value)"
-        " ELSE 1 END) FROM entity e CROSS JOIN LATERAL jsonb_each(e.doc) j WHERE e.tenant = ? AND e.body IS NOT NULL"
-        " AND j.key NOT IN ('id', 'type', 'scope', 'expiresAt') GROUP BY e.types, j.key",
-        "SELECT e.types, i.value ->> 'type', count(*) FROM entity e CROSS JOIN LATERAL jsonb_array_elements("
-        "CASE jsonb_typeof(e.doc -> ?) WHEN 'array' THEN e.doc -> ? ELSE jsonb_build_array(e.doc -> ?) END) i(value)"
-        " WHERE e.tenant = ? AND e.body IS NOT NULL AND e.doc -> ? IS NOT NULL GROUP BY e.types, i.value ->> 'type'",
-        "{0}",
-    ),
-}
 
 
 @dataclass(slots=True)
