@@ -97,7 +97,7 @@ _UNITLESS = frozenset({"Relationship", "ListRelationship", "LanguageProperty", "
 _TEXT_MEMBERS = frozenset({"unitCode"})
 _NAME_MEMBERS = frozenset({"objectType", "valueType"})
 PROOF = "ngsildproof"
-"""A seal over the attribute (1.9, clause 4.5.25): kept as it came, for any change would break it."""
+"""A seal over the attribute (1.9, clause 4.5.2.2): kept as it came, for any change would break it."""
 _METADATA = frozenset({"type", "unitCode", "observedAt", "datasetId", "expiresAt", "objectType", "valueType", PROOF})
 _RESERVED = _METADATA | _VALUES | _UNREAD | _LINKED
 _LANGUAGE = re.compile(r"(?:@none|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\Z")
