@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import ssl
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -257,13 +260,12 @@ def test_where_a_name_points_is_judged_again_at_each_delivery(
 ) -> None:
     async def test() -> None:
         async with desk(open_hub, outward_allow=("127.0.0.1",)) as one:
-            loop = asyncio.get_running_loop()
             found = ["203.0.113.1"]
 
-            async def rebound(*_args: object, **_more: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+            def rebound(*_args: object, **_more: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
                 return [(2, 1, 6, "", (found.pop(0) if len(found) > 1 else found[0], 0))]
 
-            monkeypatch.setattr(loop, "getaddrinfo", rebound)
+            monkeypatch.setattr(socket, "getaddrinfo", rebound)
             uri = f"http://rebound.example:{one.receiver.port}/told"
             answer = await one.client.post("/subscriptions", subscription(uri, id=ID))
             assert answer.status == 400, "203.0.113.0/24 is no global address"
@@ -310,6 +312,30 @@ def test_a_redirect_is_not_followed(open_hub: OpenHub) -> None:
             await _write(one, range(1))
             await _parked(one.hub)
             assert (await _health(one.hub)).reason == "the endpoint answered 307"
+
+    run(test)
+
+
+def test_a_name_server_that_does_not_answer_delays_nobody(open_hub: OpenHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering = threading.Event()
+    real = socket.getaddrinfo
+
+    def asleep(host: str, *args: Any, **more: Any) -> Any:  # Any: as socket has it
+        if host.endswith(".example"):
+            answering.wait(PATIENCE_S)
+            return []
+        return real(host, *args, **more)
+
+    async def test() -> None:
+        async with desk(open_hub, notify_timeout_s=0.3) as one:
+            names = [subscription(f"http://{n}.example/x", id=f"urn:x:{n}") for n in range(12)]
+            for document in names:
+                await good(one.client.post("/subscriptions", document))
+            monkeypatch.setattr(socket, "getaddrinfo", asleep)
+            await one.subscribe(endpoint={"uri": f"http://localhost:{one.receiver.port}/told"})
+            await _write(one, range(5))
+            await one.receiver.wait(5)
+            answering.set()
 
     run(test)
 

@@ -87,13 +87,19 @@ class Outward:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            raise UnavailableError(f"The host {host[:200]} cannot be found", where="url") from None
-        addresses = [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]
-        if not addresses or not all(self.allows(host, one) for one in addresses):
+            found = []
+        return self.judged(host, [str(one[4][0]) for one in found])
+
+    def judged(self, host: str, addresses: Collection[str]) -> str:
+        """The first of a host's addresses, if all of them may be called; raises as `locate` does."""
+        if not addresses:
+            raise UnavailableError(f"The host {host[:200]} cannot be found", where="url")
+        read = [ipaddress.ip_address(one.partition("%")[0]) for one in addresses]
+        if not all(self.allows(host, one) for one in read):
             raise ForbiddenError(
                 f"{host} is at a private address", where="url", hint="Name it in hub.outward_allow if this is meant"
             )
-        return str(addresses[0])
+        return str(read[0])
 
     async def fetch(self, url: str, *, timeout_s: float, max_bytes: int, accept: str) -> Fetched:
         """What is behind a URL; every redirect is judged anew. Raises `ForbiddenError` or `UnavailableError`."""

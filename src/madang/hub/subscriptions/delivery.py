@@ -30,6 +30,7 @@ from madang.hub.subscriptions.notification import Message, compose, view_of
 from madang.hub.subscriptions.observer import WAKE, Registries
 from madang.hub.subscriptions.occurrence import Occurrence, occurrences
 from madang.hub.subscriptions.outgoing import DeliveryError, HttpSender, MqttSender
+from madang.hub.subscriptions.resolving import Resolver
 from madang.hub.subscriptions.settlement import Settlement
 from madang.hub.subscriptions.subscription import Subscription
 from madang.hub.subscriptions.waiting import set_within
@@ -104,8 +105,8 @@ class Deliverer:
     ) -> None:
         self._store, self._registries, self._contexts = store, registries, contexts
         self._config, self._clock = config, clock
-        outward = Outward(config.outward_allow)
-        self._http, self._mqtt = HttpSender(outward), MqttSender(outward)
+        self._resolver = Resolver(Outward(config.outward_allow))
+        self._http, self._mqtt = HttpSender(self._resolver), MqttSender(self._resolver)
         self._lanes = Lanes()
         self._queues: dict[int, Queue] = {}
         self._settlement = Settlement()
@@ -138,6 +139,7 @@ class Deliverer:
             await self.settle()
         await self._http.close()
         await self._mqtt.close()
+        self._resolver.close()
 
     def queue(self, number: int) -> Queue:
         """A subscription's queue."""

@@ -20,7 +20,7 @@ class Trust(StrEnum):
 
 
 _SHARE = {Trust.PROVEN: 0.5, Trust.NEW: 0.3, Trust.SUSPECT: 0.2}
-_PER_HOST = {Trust.PROVEN: 32, Trust.NEW: 12, Trust.SUSPECT: 4}
+_PER_HOST = {Trust.PROVEN: 64, Trust.NEW: 256, Trust.SUSPECT: 32}
 
 
 class Lanes:

@@ -16,14 +16,14 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
-from madang.hub.outward import Outward
 from madang.hub.subscriptions.notification import Message
+from madang.hub.subscriptions.resolving import Resolver
 from madang.hub.subscriptions.subscription import Endpoint
 from madang.kernel.errors import MadangError
 from madang.kernel.ids import new_id
 
 _POOLS = 256
-_PER_HOST = 48
+_PER_HOST = 352
 _IDLE_S = 15.0
 _ANSWER_BYTES = 65_536
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -44,8 +44,8 @@ _REFUSED = frozenset({400, 413, 415, 422})
 class HttpSender:
     """POSTs notifications over connections kept open per endpoint host."""
 
-    def __init__(self, outward: Outward) -> None:
-        self._outward = outward
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
         self._pools: OrderedDict[tuple[str, str, int, str], Any] = OrderedDict()  # Any: httpcore pools, loaded lazily
 
     async def send(self, endpoint: Endpoint, message: Message) -> None:
@@ -54,7 +54,7 @@ class HttpSender:
 
         parts = urlsplit(endpoint.uri)
         assert parts.hostname is not None
-        address = await _located(self._outward, parts.hostname)
+        address = await _located(self._resolver, parts.hostname)
         secure = parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -110,9 +110,9 @@ def trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def _located(outward: Outward, host: str) -> str:
+async def _located(resolver: Resolver, host: str) -> str:
     try:
-        return await outward.locate(host)
+        return await resolver.address(host)
     except MadangError as error:
         raise DeliveryError(error.detail) from None
 
@@ -135,8 +135,8 @@ async def _drained(answer: Any) -> None:  # Any: httpcore's response, loaded laz
 class MqttSender:
     """Publishes notifications; one connection per subscription, kept for as long as it is in use."""
 
-    def __init__(self, outward: Outward) -> None:
-        self._outward = outward
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
         self._lines: dict[str, _Line] = {}
 
     async def send(self, endpoint: Endpoint, message: Message, subscription_id: str) -> None:
@@ -158,7 +158,7 @@ class MqttSender:
         assert host is not None
         line = _Line(endpoint)
         try:
-            await line.connect(await _located(self._outward, host), host)
+            await line.connect(await _located(self._resolver, host), host)
         except BaseException:
             await line.close()
             raise
