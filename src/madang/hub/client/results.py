@@ -44,7 +44,7 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class UpdateResult:
-    """Which attributes were written and which were left as they were, with the reasons, by expanded name (clause 5.2.18)."""
+    """Attributes written, and those left as they were with the reasons, by expanded name (clause 5.2.18)."""
 
     updated: tuple[str, ...] = ()
     not_updated: Mapping[str, str] | None = None
