@@ -216,7 +216,7 @@ def replace(entity: Entity, *, if_missing_create: bool = False, source_version: 
         body = whole or orjson.dumps(after)
         old = current.attributes()
         lost = _lost(old, entity.attributes)
-        gone: dict[str, None] = {"scope": None} if entity.scope is None and "scope" in current.document() else {}
+        gone: dict[str, None] = {"scope": None} if _drops_scope(current, entity) else {}
         stamps = _stamps(current, old, entity.attributes, at_ms, (*entity.attributes, *lost))
         spots = geometries(entity.attributes) if any(map(_has_place, entity.shapes.values())) else []
         return Effect(
@@ -245,6 +245,10 @@ def _lost(old: Mapping[str, Attribute], new: Mapping[str, Attribute]) -> dict[st
         if _loses(said):
             lost[name] = said
     return lost
+
+
+def _drops_scope(current: Stored, entity: Entity) -> bool:
+    return entity.scope is None and b'"scope"' in current.body and "scope" in current.document()
 
 
 def _outdated(current: Stored, source_version: int | None) -> bool:
@@ -468,8 +472,8 @@ def _patched(before: Json, one: Json) -> Json:
             said.pop(member, None)
         elif member == own:
             said[member] = value if before["type"] == "GeoProperty" else _patched_value(there, value)
-            if said[member] == {}:
-                return None if before["type"] == "LanguageProperty" or there else said
+            if before["type"] == "LanguageProperty" and not said[member]:
+                return None
         elif isinstance(there, dict) and isinstance(value, dict) and "type" in there:
             _replace_or_drop(
                 said, member, _patched(there, value) if _same_kind(there, value) else _without_nulls(value)

@@ -64,6 +64,16 @@ def test_members_of_compound_values_are_merged_and_lists_replaced(open_client: O
     with_client(open_client, body)
 
 
+def test_a_value_may_become_empty_but_a_language_map_may_not(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        await created(client, place=prop({"city": "Gimhae"}), name=texts(ko="김해"), speed=prop(1))
+        sent = {"place": {"value": {"city": NULL}}, "name": {"languageMap": {"ko": NULL}}, "speed": prop({"a": NULL})}
+        assert (await merge(client, sent)).status == 204
+        assert await shown(client) == entity(place=prop({}), speed=prop({}))
+
+    with_client(open_client, body)
+
+
 def test_a_geometry_is_replaced_not_mixed(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         line = {"type": "LineString", "coordinates": [[1, 1], [2, 2]]}
