@@ -26,6 +26,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]  # Any: as ASGI has
 
 PATH = "/oauth2/token"
 MAX_BODY = 16_384
+_ID_CHARS = 40
 _FORM = "application/x-www-form-urlencoded"
 _STATUS = {"invalid_client": 401, "temporarily_unavailable": 429, "not_found": 404, "method_not_allowed": 405}
 
@@ -81,7 +82,8 @@ class TokenEndpoint:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         form = await _form(scope, headers, receive)
         client_id, secret, basic = _credentials(headers, form)
-        self._hold_back(self._failures, (address, client_id), now_s)
+        guessed = (address, client_id[:_ID_CHARS])
+        self._hold_back(self._failures, guessed, now_s)
         if form.get("grant_type") != "client_credentials":
             code = "unsupported_grant_type" if form.get("grant_type") else "invalid_request"
             raise TokenRefusal(code, "grant_type is client_credentials here")
@@ -90,9 +92,9 @@ class TokenEndpoint:
         issued = await self._run_civic(partial(issue_access, self._key, asked, self._clock()))
         if isinstance(issued, Rejected):
             if issued.code == "invalid_client":
-                self._failures.count((address, client_id), now_s)
+                self._failures.count(guessed, now_s)
             raise TokenRefusal(issued.code, str(issued.data["why"]), basic=basic)
-        self._failures.forget((address, client_id))
+        self._failures.forget(guessed)
         return {
             "access_token": issued.token,
             "token_type": "Bearer",
