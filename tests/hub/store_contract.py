@@ -473,6 +473,10 @@ class StoreContract:
                     async with store.lease("rolling") as lease:
                         await asyncio.wait_for(lease.acquired(), 10)
                         assert lease.held
+                        async with store.lease("rolling") as same:
+                            await asyncio.wait_for(same.acquired(), 10)
+                            assert same.held
+                        assert lease.held
 
         run(body)
 

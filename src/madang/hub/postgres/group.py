@@ -250,10 +250,6 @@ class Group:
         """The tenant's number; it is made where it is new."""
         return self._known(tenant).tenant
 
-    def tenant(self, tenant: str) -> int:
-        """The tenant's number; it is made where it is new."""
-        return self._known(tenant).tenant
-
     def heard(self, tenant: str, source: str, readings: int) -> None:
         """Notes that a source was heard."""
         self._count(tenant, source, 0, readings)

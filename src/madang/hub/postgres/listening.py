@@ -113,6 +113,7 @@ class AdvisoryLease:
 
     def __init__(self, address: str, key: int) -> None:
         self._address, self._key = address, key
+        self.sharers = 0
         self._event = asyncio.Event()
         self._ending = asyncio.Event()
         self._connection: Connection | None = None

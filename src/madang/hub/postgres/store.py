@@ -63,6 +63,7 @@ class PostgresStore:
         self._waiting: list[tuple[Unit, asyncio.Future[Any]]] = []  # Any: what works return
         self._writing: asyncio.Task[None] | None = None
         self._learning: set[asyncio.Task[None]] = set()
+        self._leases: dict[str, AdvisoryLease] = {}
         self._closed = False
         origin = new_id()
         with connect(address) as connection:
@@ -221,12 +222,19 @@ class PostgresStore:
 
     @contextlib.asynccontextmanager
     async def lease(self, name: str) -> AsyncIterator[Lease]:
-        key = int.from_bytes(blake2b(f"madang hub lease {name}".encode(), digest_size=8).digest(), "big", signed=True)
-        lease = AdvisoryLease(self._address, key)
+        """Shared by all who ask for it in this process; given back when the last of them is done."""
+        shared = self._leases.get(name)
+        if shared is None:
+            digest = blake2b(f"madang hub lease {name}".encode(), digest_size=8).digest()
+            shared = self._leases[name] = AdvisoryLease(self._address, int.from_bytes(digest, "big", signed=True))
+        shared.sharers += 1
         try:
-            yield lease
+            yield shared
         finally:
-            await lease.close()
+            shared.sharers -= 1
+            if not shared.sharers:
+                del self._leases[name]
+                await shared.close()
 
     def number(self, tenant: str) -> int | None:
         catalog = self.known_catalog(tenant)
@@ -384,9 +392,6 @@ class PostgresStore:
         return await self._readers.run(read)
 
     # The whole.
-
-    async def scrub(self) -> None:
-        raise StoreUnavailableError("not yet")
 
     async def backup(self, path: Path) -> None:
         """Writes a SQLite store: it opens by itself anywhere. A province's own backups are PostgreSQL's."""
