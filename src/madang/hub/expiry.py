@@ -26,6 +26,9 @@ from madang.kernel.errors import MadangError
 SOURCE = "expiry"
 """The source of changes made here."""
 _SLICE = 200
+_SWEEPS = 3
+_PAUSE_S = 1.0
+"""After a sweep that failed."""
 _LOOK_S = 30.0
 """At least so often the store is asked again: the clock may step, and another process may have written."""
 
@@ -40,6 +43,7 @@ class Expiry:
         self._clock = clock
         self._next_ms: float = math.inf
         self._noted_ms: float = math.inf
+        self._not_before = -math.inf
         self._sooner = asyncio.Event()
         self._sweeping: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -47,8 +51,7 @@ class Expiry:
     async def start(self) -> None:
         """Looks for the first expiry, deletes what expired meanwhile, and watches from now on."""
         await self._look()
-        if self.due():
-            await self.sweep()
+        await self.ensure()
         self._task = asyncio.get_running_loop().create_task(self._watch())
 
     async def close(self) -> None:
@@ -82,10 +85,13 @@ class Expiry:
 
     async def ensure(self) -> None:
         """Before anything is read: what has expired is gone. A store that takes no writes is still read."""
-        if self.due():
+        for _ in range(_SWEEPS):  # another's sweep may have begun before what is due now was
+            if not self.due() or time.monotonic() < self._not_before:
+                return
             try:
                 await self.sweep()
             except MadangError:
+                self._not_before = time.monotonic() + _PAUSE_S
                 log.warning("what has expired could not be deleted and may still be seen", exc_info=True)
 
     async def sweep(self) -> None:
@@ -116,7 +122,7 @@ class Expiry:
                 await (self.sweep() if self.due() else self._look())
             except MadangError:
                 log.warning("what has expired could not be deleted; trying again", exc_info=True)
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_PAUSE_S)
 
     async def _rest(self) -> None:
         """Until the next expiry or something that expires sooner, but not for long."""

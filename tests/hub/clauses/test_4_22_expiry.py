@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from madang.hub.changes import Op
+from madang.hub.errors import StoreUnavailableError
 from madang.hub.http.app import HubApp
 from madang.hub.hub import Hub
 from tests.hub.clauses.writing import (
@@ -182,5 +185,24 @@ def test_many_things_expire_at_once(open_hub: OpenHub) -> None:
             clock.now += timedelta(seconds=60)
             answers = await asyncio.gather(*(client.get("/entities", "type=Sensor&count=true") for _ in range(20)))
             assert {one.header("ngsild-results-count") for one in answers} == {"1"}
+
+    run(body)
+
+
+def test_a_store_that_takes_no_writes_is_still_read(open_hub: OpenHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        clock = Hands()
+        async with open_hub(clock=clock) as hub:
+            client = client_of(hub)
+            await created(client, speed=prop(1, expiresAt=at(60)), other=prop(2))
+
+            async def full(*_: object, **__: object) -> None:
+                raise StoreUnavailableError("The disk is full")
+
+            monkeypatch.setattr(hub.store, "write", full)
+            clock.now += timedelta(seconds=60)
+            for _ in range(3):
+                assert (await shown(client))["other"] == prop(2)
+            monkeypatch.undo()
 
     run(body)
