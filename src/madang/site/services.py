@@ -99,10 +99,14 @@ class Services:
 
         A token checked before costs a digest and a look into a dictionary; it is checked again every few seconds.
         """
-        raw = next((value for name, value in headers if name.lower() == b"authorization"), b"")
-        scheme, _, token = raw.partition(b" ")
-        if scheme.lower() != b"bearer" or len(token) > _TOKEN_CHARS:
+        raw = b""
+        for name, value in headers:
+            if name == b"authorization":  # ASGI names are in lower case
+                raw = value
+                break
+        if raw[:7].lower() != b"bearer " or len(raw) > _TOKEN_CHARS:
             return None
+        token = raw[7:]
         key = hashlib.sha256(token).digest()
         known = self._known.get(key)
         if known is not None and time.monotonic() < known[0]:
