@@ -21,6 +21,7 @@ from madang.hub.entity import (
     Json,
     Shape,
     document,
+    incomplete,
     instant_ms,
     is_tombstone,
     sub_attributes,
@@ -402,14 +403,12 @@ def _merged_attribute(name: str, old: Attribute, value: Attribute, how: Merging)
         given = _as_there(before, one, how) if before is not None else one
         if given is None:
             return BadRequestDataError(f"{name} would become another kind of attribute", where=name)
-        if "type" not in given and before is None:
-            return BadRequestDataError(f"{name} has neither type nor value, and is not there yet", where=name)
         said = _patched(before, given) if before is not None and _same_kind(before, given) else _without_nulls(given)
         if said is None:
             there.pop(dataset, None)
             continue
-        if VALUE_MEMBER[said["type"]] not in said:
-            return BadRequestDataError(f"{name} has no {VALUE_MEMBER[said['type']]}", where=name)
+        if (lacking := incomplete(said, name)) is not None:
+            return BadRequestDataError(f"{lacking} has no type or no value, and is not there yet", where=lacking)
         if how.observed_at and before is not None and "observedAt" in before and "observedAt" not in given:
             said["observedAt"] = how.observed_at
         there[dataset] = said
