@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { columnsOf, endsOf, gapMs, rangeOf, rowsOf, stepped, summaryOf } from "../src/hub/ranges";
+import { aloneIn, columnsOf, endsOf, gapsBefore, rangeOf, rowsOf, stepped, summaryOf } from "../src/hub/ranges";
 import type { Series } from "../src/hub/types";
 import { bytesText, instantText, lineOf, roundedTo, shortId, shortName, shownAs, unitSign } from "../src/hub/values";
 
@@ -39,7 +39,21 @@ describe("gaps", () => {
   });
 
   it("does not take a wide bucket for silence", () => {
-    expect(gapMs([0, 1000, 2000], 3600)).toBe(9_000_000);
+    expect(gapsBefore([0, 3_600_000, 10_800_000, 14_400_000], 3600)).toEqual([false, false, false, false]);
+    expect(gapsBefore([0, 3_600_000, 18_000_000, 21_600_000], 3600)).toEqual([false, false, true, false]);
+  });
+
+  it("follows a pace that changes, and still finds the silence in it", () => {
+    const slow = Array.from({ length: 20 }, (_, minute) => minute * MINUTE);
+    const quick = Array.from({ length: 60 }, (_, step) => 20 * MINUTE + step * 8_000);
+    const later = quick.map((at) => at + 60 * MINUTE);
+    const gaps = gapsBefore([...slow, ...quick, ...later], 0);
+    expect(gaps.flatMap((gap, index) => (gap ? [index] : []))).toEqual([80]);
+  });
+
+  it("marks what stands alone, for no line would show it", () => {
+    expect(aloneIn([1, null, 2, null, 3, 4, null, 5])).toEqual([0, 2, 7]);
+    expect(aloneIn([])).toEqual([]);
   });
 
   it("tells a gap in the table by its length", () => {

@@ -35,21 +35,32 @@ export interface Row {
   count: number;
 }
 
-/** A silence longer than this is a gap: well above the usual pace, and above a bucket's width. */
-export function gapMs(at: readonly number[], bucketS: number): number {
-  const steps = at.slice(1).map((one, index) => one - (at[index] ?? one)).filter((step) => step > 0).sort((a, b) => a - b);
-  const usual = steps[Math.floor(steps.length / 2)] ?? 0;
-  return Math.max(usual * 3, bucketS * 2500, 1000);
+const AROUND = 4;
+
+/** Before which readings there was silence: far more than the pace around them, and more than a bucket's width. */
+export function gapsBefore(at: readonly number[], bucketS: number): boolean[] {
+  const steps = at.map((one, index) => one - (at[index - 1] ?? one));
+  return steps.map((step, index) => {
+    const near = steps.slice(Math.max(1, index - AROUND), index + AROUND + 1).sort((a, b) => a - b);
+    const usual = near[Math.floor((near.length - 1) / 2)] ?? 0;
+    return index > 0 && step > Math.max(usual * 3, bucketS * 2500, 1000);
+  });
+}
+
+/** The places in a column that stand alone between gaps: no line shows them. */
+export function aloneIn(column: readonly (number | null | undefined)[]): number[] {
+  const empty = (value: number | null | undefined): boolean => value === null || value === undefined;
+  return column.flatMap((value, index) => (!empty(value) && empty(column[index - 1]) && empty(column[index + 1]) ? [index] : []));
 }
 
 /** The columns uPlot draws (seconds; low, high, mean), with an empty row inside every gap so that no line crosses it. */
 export function columnsOf(series: Series): { columns: Columns; gaps: number } {
-  const limit = gapMs(series.at, series.bucket_s);
+  const silent = gapsBefore(series.at, series.bucket_s);
   const columns: Columns = [[], [], [], []];
   let gaps = 0;
   series.at.forEach((at, index) => {
     const before = series.at[index - 1];
-    if (before !== undefined && at - before > limit) {
+    if (before !== undefined && silent[index]) {
       gaps += 1;
       put(columns, (before + at) / 2000, null, null, null);
     }
@@ -70,11 +81,11 @@ function put([ats, lows, highs, means]: Columns, at: number, low: number | null,
 
 /** The same as rows, newest first, a gap standing as its length in seconds. */
 export function rowsOf(series: Series): (Row | { gap_s: number; at: number })[] {
-  const limit = gapMs(series.at, series.bucket_s);
+  const silent = gapsBefore(series.at, series.bucket_s);
   const rows: (Row | { gap_s: number; at: number })[] = [];
   series.at.forEach((at, index) => {
     const before = series.at[index - 1];
-    if (before !== undefined && at - before > limit) rows.push({ gap_s: (at - before) / 1000, at: before });
+    if (before !== undefined && silent[index]) rows.push({ gap_s: (at - before) / 1000, at: before });
     const pick = (column: number[]): number => column[index] ?? NaN;
     rows.push({ at, avg: pick(series.avg), min: pick(series.min), max: pick(series.max), count: pick(series.count) });
   });
