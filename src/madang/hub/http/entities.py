@@ -13,7 +13,7 @@ from madang.hub.entity import check_id
 from madang.hub.errors import ResourceNotFoundError
 from madang.hub.http.bodies import read_body
 from madang.hub.http.operation import Operation
-from madang.hub.http.pages import Shape, entity_bytes, entity_response, page_links, page_response
+from madang.hub.http.pages import Shape, entity_bytes, entity_response, page_links, page_response, plain_page
 from madang.hub.http.parameters import (
     PLAIN,
     QUERY_PARAMETERS,
@@ -110,9 +110,13 @@ async def _queried(app: HubApp, request: Request, access: Access, names: Context
         join = read_join(request.parameters, query.q)
     if b"geometryProperty" in request.query_string:
         check_media(request.parameters, media)
-    shape = Shape.of(request, media, names, view, join)
-    page = await find_page(app, query, shape.view, names, access, whole=media == GEO_JSON or join is not None)
-    response = await page_response(app, access, page, query, shape, request)
+    if view is PLAIN and join is None and media == JSON and names is CORE_CONTEXT and b"prefer" not in request.headers:
+        page = await find_page(app, query, PLAIN, names, access)
+        response = plain_page(page, query)
+    else:
+        shape = Shape.of(request, media, names, view, join)
+        page = await find_page(app, query, shape.view, names, access, whole=media == GEO_JSON or join is not None)
+        response = await page_response(app, access, page, query, shape, request)
     response.headers.extend(page_links(request.query_string, query, page, media=media))
     return response
 
