@@ -26,6 +26,8 @@ _POSIX = {
     "word": _WORD,
     "xdigit": "0-9A-Fa-f",
 }
+_ASSERTIONS = frozenset({"\\A", "\\Z", _BOUNDARY, _NO_BOUNDARY})
+"""What PostgreSQL does not repeat."""
 _REPEAT = re.compile(r"\{\d+(?:,\d*)?\}")
 _GROUP = re.compile(r"\(\?(?::|P?<\w+>)")
 _FLAGS = re.compile(r"\(\?([is]+)\)")
@@ -100,12 +102,16 @@ class _Translation:
         return "(?:"
 
     def _repeat(self, one: str) -> str:
+        if one != "{" and self._said[-1:] and self._said[-1] in _ASSERTIONS:
+            raise refused(self._text)
         if one == "{":
             found = _REPEAT.match(self._text, self._at)
             if found is None:
                 self._at += 1
                 return "\\{"
             one = found.group()
+            if self._said[-1:] and self._said[-1] in _ASSERTIONS:
+                raise refused(self._text)
         self._at += len(one)
         if self._text.startswith("?", self._at):
             self._at += 1  # lazy: finds in the same texts
