@@ -67,6 +67,8 @@ class Client:
             sent.append((b"authorization", f"Bearer {self._token}".encode()))
         if (body is not None or chunks is not None) and not any(name == b"content-type" for name, _ in sent):
             sent.append((b"content-type", b"application/json"))
+        if body is not None and not any(name == b"content-length" for name, _ in sent):
+            sent.append((b"content-length", str(len(raw)).encode()))
         scope: MutableMapping[str, Any] = {
             "type": "http",
             "method": method,

@@ -147,7 +147,8 @@ def test_a_body_that_grows_too_large_is_left_in_the_middle(open_client: OpenClie
     async def body() -> None:
         async with open_client() as client:
             chunks = [b"x" * 1_000_000] * 50
-            answer = await client.send("POST", "/entities", chunks=chunks)
+            said = [("Content-Length", "2"), ("Content-Type", "application/json")]
+            answer = await client.send("POST", "/entities", chunks=chunks, headers=said)
             assert answer.status == 413
             assert client.body_reads == 11
 

@@ -110,6 +110,12 @@ class MediaTypeRefusedError(NgsiLdError):
     code, status, title, ngsi_type = "unsupported-media-type", 415, "The media type is not taken", "InvalidRequest"
 
 
+class LengthRequiredError(NgsiLdError):
+    """A body without Content-Length (clause 6.3.4)."""
+
+    code, status, title, ngsi_type = "length-required", 411, "Send Content-Length", "InvalidRequest"
+
+
 class NotAcceptableError(NgsiLdError):
     """None of the media types in Accept can be given (clause 6.3.4)."""
 

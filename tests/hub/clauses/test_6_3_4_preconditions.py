@@ -95,3 +95,13 @@ def test_head_and_options_behave(open_client: OpenClient) -> None:
         refused(await client.send("OPTIONS", "/nowhere"), 404, "ResourceNotFound")
 
     with_client(open_client, body)
+
+
+def test_a_body_of_unknown_length_is_refused_by_the_status_alone(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        for method, path in (("POST", "/entities"), ("POST", "/entityOperations/query"), ("PATCH", ID), ("PUT", ID)):
+            answer = await client.send(method, path, chunks=[b"{", b"}"])
+            assert (answer.status, answer.body) == (411, b"")
+        assert client.body_reads == 0
+
+    with_client(open_client, body)

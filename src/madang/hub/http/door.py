@@ -49,7 +49,7 @@ class Door:
         if request.method != "POST":
             raise MethodRefusedError("A batch is sent with POST", allow="POST")
         key = _idempotency_key(request)
-        media = media_type(request.headers)
+        media = media_type(request.headers, sized=False)
         body = await request.body(self._hub.config.max_body)
         items = await self._items(body, access)
         mapping = self._mapping(request)

@@ -18,6 +18,7 @@ from madang.hub.errors import (
     BadRequestDataError,
     BodyTooLargeError,
     InvalidRequestError,
+    LengthRequiredError,
     MediaTypeRefusedError,
     NgsiLdError,
     NotAcceptableError,
@@ -200,8 +201,11 @@ def _quality(parameters: list[bytes]) -> float:
     return 1.0
 
 
-def media_type(headers: Mapping[bytes, bytes], *, patch: bool = False) -> bytes:
-    """The body's media type; raises `MediaTypeRefusedError` (clause 6.3.4)."""
+def media_type(headers: Mapping[bytes, bytes], *, patch: bool = False, sized: bool = True) -> bytes:
+    """The body's media type; raises `MediaTypeRefusedError`, and `LengthRequiredError` unless its length is told or
+    it need not be (clause 6.3.4)."""
+    if sized and b"content-length" not in headers:
+        raise LengthRequiredError("The body's length is needed", where="Content-Length")
     media = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media in (JSON, JSON_LD) or (patch and media == MERGE_PATCH):
         return media
