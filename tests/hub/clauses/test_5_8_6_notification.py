@@ -388,3 +388,31 @@ def test_an_entity_that_expires_is_told_as_deleted(open_hub: OpenHub) -> None:
             assert "deletedAt" in got.entity
 
     run(test)
+
+
+def test_q_may_speak_of_linked_entities(open_hub: OpenHub) -> None:
+    async def test() -> None:
+        async with desk(open_hub) as one:
+            await one.subscribe(q="beside{a}>5")
+            for number, value in ((2, 3), (3, 9)):
+                await good(one.client.post("/entities", {**sensor(number, a=value), "type": "Post"}))
+            for number in (2, 3):
+                link = {"type": "Relationship", "object": f"urn:ngsi-ld:Sensor:{number}"}
+                await good(one.client.post("/entityOperations/upsert", [sensor(1, beside=link)]))
+            got = await one.told_nothing_until(sensor(9))
+            assert [each.entity["beside"]["object"][-1] for each in got] == ["3"]
+
+    run(test)
+
+
+def test_geojson_carries_its_context_inside_where_the_receiver_prefers_that(open_hub: OpenHub) -> None:
+    async def test() -> None:
+        async with desk(open_hub) as one:
+            prefer = [{"key": "Prefer", "value": "body=ld+json"}]
+            await one.subscribe(endpoint={"accept": "application/geo+json", "receiverInfo": prefer})
+            await good(one.client.post("/entities", sensor(1, a=1)))
+            (got,) = await one.receiver.wait(1)
+            assert "ngsi-ld-core-context" in str(got.body["@context"])
+            assert "link" not in got.headers
+
+    run(test)

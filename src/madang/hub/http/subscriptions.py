@@ -147,7 +147,7 @@ _Q_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s"=!<>~;|()\[\].,]+')
 
 def _renamed(one: Subscription, names: Context) -> dict[str, Json]:
     """The document in the names of another @context than its own."""
-    changed = {term: said for term, name in one.names.items() if (said := names.term(name)) != term}
+    changed = {term: said for term, name in one.names.items() if name and (said := names.term(name)) != term}
     shown = {**one.document, "id": one.id, "type": "Subscription"}
     shown = {"id": shown.pop("id"), "type": shown.pop("type"), **shown}
     if not changed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -42,13 +42,22 @@ _EQUALITY = frozenset({Operator.EQUAL, Operator.UNEQUAL})
 _MISSING = object()
 
 
+Look = Callable[[str], "Stored | None"]
+Allowed = Callable[[Iterable[str]], bool]
+
+
+def _everything(_types: Iterable[str]) -> bool:
+    return True
+
+
 class Subject:
-    """An entity to be judged, decoded once."""
+    """An entity to be judged, decoded once. `look` finds the entities it is linked to; without it there are none."""
 
-    __slots__ = ("document", "stored", "types")
+    __slots__ = ("document", "look", "stored", "types")
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: Stored, look: Look | None = None) -> None:
         self.stored = stored
+        self.look = look
         self.types = frozenset(stored.types)
         self.document = stored.document()
 
@@ -79,14 +88,14 @@ def related(test: Callable[[Json], bool], attribute: str, subject: Subject) -> b
     return any(one["type"] == "GeoProperty" and test(one["value"]) for one in subject.instances(attribute))
 
 
-def satisfied(condition: Condition, subject: Subject) -> bool:
-    """Whether the query language's condition (clause 4.9) holds."""
+def satisfied(condition: Condition, subject: Subject, allowed: Allowed = _everything) -> bool:
+    """Whether the condition of a `q` (clause 4.9) holds; linked entities count where their types are allowed."""
     if isinstance(condition, All):
-        return all(satisfied(part, subject) for part in condition.parts)
+        return all(satisfied(part, subject, allowed) for part in condition.parts)
     if isinstance(condition, AnyOf):
-        return any(satisfied(part, subject) for part in condition.parts)
+        return any(satisfied(part, subject, allowed) for part in condition.parts)
     if isinstance(condition, Linked):
-        return False
+        return any(satisfied(condition.condition, one, allowed) for one in _linked(condition, subject, allowed))
     path, stored = condition.path, subject.stored
     if path.attribute in STAMPS and not path.subs:
         return _stamped(condition, stored.created_ms if path.attribute == "createdAt" else stored.modified_ms)
@@ -98,6 +107,23 @@ def satisfied(condition: Condition, subject: Subject) -> bool:
         elif _held(condition, instance):
             return True
     return False
+
+
+def _linked(condition: Linked, subject: Subject, allowed: Allowed) -> Iterator[Subject]:
+    """The entities that a relationship points at (clause 4.5.23), of the types asked for."""
+    look = subject.look
+    if look is None:
+        return
+    for instance in subject.instances(condition.relationship):
+        said = instance.get("object", instance.get("objectList", []))
+        for target in said if type(said) is list else [said]:
+            found = look(target["object"] if type(target) is dict else target)
+            if found is not None and allowed(found.types) and _one_of(condition.types, found):
+                yield Subject(found, look)
+
+
+def _one_of(types: tuple[str, ...], stored: Stored) -> bool:
+    return not types or not frozenset(types).isdisjoint(stored.types)
 
 
 def _held(condition: Exists | Compare, instance: Json) -> bool:

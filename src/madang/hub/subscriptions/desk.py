@@ -481,6 +481,10 @@ class _Both(Context):
         said = self._inner.canonical(term)
         return self._old.get(term, said) if said == CORE_CONTEXT.canonical(term) else said
 
+    def is_prefix(self, term: str) -> bool:
+        """In either."""
+        return f"{term}:" in self._old or self._inner.is_prefix(term)
+
 
 def _kept(one: Subscription, source: Json, access: Access, address: str, *, tenant_said: bool) -> Kept:
     actor, authority, owned = access.bearer()

@@ -10,7 +10,7 @@ import orjson
 from madang.hub.changes import CORE_MEMBERS, Op, instances
 from madang.hub.entity import NULL, VALUE_MEMBER
 from madang.hub.store import Observed
-from madang.hub.subscriptions.conditions import Subject
+from madang.hub.subscriptions.conditions import Look, Subject
 
 Json = Any  # Any: parts of a kept document
 
@@ -28,12 +28,12 @@ class Happening:
 
     __slots__ = ("_before", "_changed", "_sorted", "observed", "phase", "subject", "touched")
 
-    def __init__(self, observed: Observed) -> None:
+    def __init__(self, observed: Observed, look: Look | None = None) -> None:
         self.observed = observed
         self.phase = _phase(observed)
         standing = observed.before if observed.after is None else observed.after
         assert standing is not None
-        self.subject = Subject(standing)
+        self.subject = Subject(standing, look)
         self._before: dict[str, Json] | None = None
         self._sorted: tuple[frozenset[str], frozenset[str], frozenset[str]] | None = None
         self._changed: dict[str, Json] = orjson.loads(observed.effect.changed) if self.phase is Phase.UPDATED else {}

@@ -84,7 +84,7 @@ def compose(
         "data": data,
     }
     headers = [("Content-Type", one.endpoint.accept)]
-    if one.endpoint.accept == _LD:
+    if one.endpoint.accept == _LD or (one.endpoint.accept == _GEO and _prefers_inside(one)):
         body["@context"] = context_member(names)
     else:
         address = names.source if isinstance(names.source, str) else one.context_address or CORE_URL
@@ -92,6 +92,12 @@ def compose(
     if one.tenant_said:
         headers.append(("NGSILD-Tenant", one.tenant))
     return Message((*headers, *one.endpoint.headers), orjson.dumps(body))
+
+
+def _prefers_inside(one: Subscription) -> bool:
+    """Whether GeoJSON is to carry its @context (clause 6.3.6): `Prefer: body=ld+json` among the receiver's headers."""
+    said = (value for name, value in one.endpoint.headers if name.lower() == "prefer")
+    return any("body=ld+json" in value.lower().replace(" ", "").replace('"', "") for value in said)
 
 
 def time_text(ms: int) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from madang.hub.access import Access
-from madang.hub.changes import Op
+from madang.hub.changes import Op, Stored
 from madang.hub.store import Observed, WriteTx
 from madang.hub.subscriptions.happening import Happening
 from madang.hub.subscriptions.occurrence import material
@@ -23,6 +24,10 @@ COLUMNS = "number, tenant, id, revision, created_ms, modified_ms, body"
 _NEWER = f"SELECT {COLUMNS} FROM subscription WHERE tenant = ? AND revision > ? ORDER BY revision"  # noqa: S608 -- constants
 _EVERY = f"SELECT {COLUMNS} FROM subscription ORDER BY revision"  # noqa: S608 -- constants
 _REVISION = "SELECT revision FROM subscription_revision WHERE tenant = ?"
+_LINKED = (
+    "SELECT e.types, e.body, e.created_ms, e.modified_ms, e.version FROM entity e JOIN tenant t ON t.id = e.tenant"
+    " WHERE t.code = ? AND e.id = ? AND e.body IS NOT NULL"
+)
 _INSERT = "INSERT INTO notification VALUES (?, ?, ?, ?, 0, NULL, NULL, ?)"
 _QUIET = (
     "UPDATE subscription_state SET quiet_until_ms = ? WHERE number = ? AND quiet_until_ms <= ? RETURNING quiet_until_ms"
@@ -112,7 +117,7 @@ class Registries:
         rows = []
         for one in observed:
             if one.effect.op is not Op.LATE:
-                rows += self._told(tx, one, registry, newer)
+                rows += self._told(tx, tenant, one, registry, newer)
         if rows:
             tx.session.executemany(_INSERT, rows)
             tx.session.wake(WAKE)
@@ -130,12 +135,14 @@ class Registries:
                 newest.put(compiled(row))
         return newest
 
-    def _told(self, tx: WriteTx, observed: Observed, registry: Registry, newer: Registry | None) -> list[Row]:
+    def _told(
+        self, tx: WriteTx, tenant: str, observed: Observed, registry: Registry, newer: Registry | None
+    ) -> list[Row]:
         standing = observed.after or observed.before
         assert standing is not None
         if not registry.concerns(standing) and (newer is None or not newer.concerns(standing)):
             return []
-        happening = Happening(observed)
+        happening = Happening(observed, partial(_look, tx.session, tenant))
         matched = registry.matching(happening, tx.at_ms)
         if newer is not None:
             old = newer.by_number.keys() | newer.gone
@@ -150,6 +157,14 @@ class Registries:
                 kept = made[one.shown.changes] = material(happening, changes=one.shown.changes)
             rows.append((one.number, observed.seq, f"urn:ngsi-ld:Notification:{told}:{one.number}", tx.at_ms, kept))
         return rows
+
+
+def _look(session: Session, tenant: str, entity_id: str) -> Stored | None:
+    """A linked entity as this transaction leaves it."""
+    for types, body, created_ms, modified_ms, version in session.execute(_LINKED, (tenant, entity_id)):
+        raw = body.encode() if isinstance(body, str) else bytes(body)
+        return Stored(0, entity_id, tuple(types.split("\n")), raw, {}, created_ms, modified_ms, version)
+    return None
 
 
 def every_row(session: Session) -> list[Row]:

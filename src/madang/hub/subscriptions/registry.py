@@ -322,7 +322,7 @@ def selects(one: Subscription, subject: Subject) -> bool:
     """Whether an entity is one that the subscription speaks of and its owner may read."""
     return (
         (not one.selectors or any(_selected(selector, subject) for selector in one.selectors))
-        and (one.q is None or satisfied(one.q, subject))
+        and (one.q is None or satisfied(one.q, subject, one.may_tell))
         and (one.geo is None or one.related is None or related(one.related, one.geo.attribute, subject))
         and (not one.scope or within_scope(one.scope, subject))
         and one.may_tell(subject.stored.types)

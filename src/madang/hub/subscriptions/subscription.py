@@ -18,15 +18,12 @@ import orjson
 from madang.hub.access import Access
 from madang.hub.contexts.context import CORE_CONTEXT, Context
 from madang.hub.entity import NULL, check_id, instant
-from madang.hub.errors import BadRequestDataError, OperationNotSupportedError
+from madang.hub.errors import BadRequestDataError
 from madang.hub.geo import matcher
 from madang.hub.names import CORE_URL, is_uri
 from madang.hub.query import (
-    All,
-    AnyOf,
     Condition,
     GeoQuery,
-    Linked,
     TypeSelection,
     compile_pattern,
     parse_geo,
@@ -215,6 +212,13 @@ class Recorder(Context):
         self.used[term] = name
         return name
 
+    def is_prefix(self, term: str) -> bool:
+        """As the @context itself; a prefix is noted with its colon."""
+        known = self._inner.is_prefix(term)
+        if known:
+            self.used[f"{term}:"] = ""
+        return known
+
 
 class Replayed(Context):
     """The names once noted, for compiling a kept subscription."""
@@ -228,6 +232,10 @@ class Replayed(Context):
     def canonical(self, term: str) -> str:
         """As noted."""
         return self._noted.get(term) or CORE_CONTEXT.canonical(term)
+
+    def is_prefix(self, term: str) -> bool:
+        """As noted."""
+        return f"{term}:" in self._noted or CORE_CONTEXT.is_prefix(term)
 
 
 def read_subscription(raw: Json, names: Context, *, now_ms: int | None = None) -> Subscription:
@@ -350,18 +358,7 @@ def _triggers(document: Mapping[str, Json]) -> frozenset[str]:
 
 
 def _query(document: Mapping[str, Json], names: Context) -> Condition | None:
-    condition = parse_q(_text(document, "q"), names) if "q" in document else None
-    if condition is not None and _looks_elsewhere(condition):
-        raise OperationNotSupportedError(
-            "The q of a subscription speaks of the entity that changes, not of entities it is linked to", where="q"
-        )
-    return condition
-
-
-def _looks_elsewhere(condition: Condition) -> bool:
-    if isinstance(condition, (All, AnyOf)):
-        return any(_looks_elsewhere(part) for part in condition.parts)
-    return isinstance(condition, Linked)
+    return parse_q(_text(document, "q"), names) if "q" in document else None
 
 
 def _geo(raw: Json, names: Context) -> GeoQuery | None:
