@@ -187,6 +187,20 @@ def tombstone(instance: Mapping[str, Json]) -> dict[str, Json]:
     return said | {"datasetId": instance["datasetId"]} if "datasetId" in instance else said
 
 
+def incomplete(instance: Mapping[str, Json], path: str) -> str | None:
+    """Where an attribute instance made of fragments lacks its kind or value, itself or below; None where nowhere."""
+    own = VALUE_MEMBER.get(instance.get("type", ""))
+    if own not in instance:
+        return path
+    for member, value in instance.items():
+        if member == own or member in _METADATA:
+            continue
+        for one in value if type(value) is list else (value,):
+            if type(one) is dict and (lacking := incomplete(one, f"{path}.{member}")) is not None:
+                return lacking
+    return None
+
+
 def sub_attributes(instance: Mapping[str, Json]) -> Iterator[tuple[str, str, dict[str, Json]]]:
     """The attributes of an attribute instance: member, datasetId ("" for the default instance), sub-instance."""
     own = VALUE_MEMBER.get(instance["type"])

@@ -285,6 +285,14 @@ def test_missing_entities_other_types_and_fragments_of_nothing_are_refused(open_
         refused(await merge(client, {"speed": prop(2)}, "type=Camera"), 404, "ResourceNotFound")
         refused(await merge(client, {"fresh": {"unitCode": "KMH"}}), 400, "BadRequestData")
         refused(await merge(client, {"fresh": {"type": "Property", "unitCode": "KMH"}}), 400, "BadRequestData")
+        for fragment in (
+            {"unitCode": "P1"},
+            {"type": "Property"},
+            {"b": {"observedAt": EARLIER}},
+            {"value": 1, "b": {}},
+        ):
+            refused(await merge(client, {"speed": {"a": fragment}}), 400, "BadRequestData")
+            refused(await merge(client, {"fresh": prop(1, a=fragment)}), 400, "BadRequestData")
         refused(await merge(client, {"id": "urn:ngsi-ld:Other:1"}), 400, "BadRequestData")
         refused(await merge(client, {"speed": None}), 400, "BadRequestData")
         refused(await merge(client, {"speed": prop(1)}, "lang=not a tag"), 400, "BadRequestData")
