@@ -19,8 +19,41 @@ pytestmark = pytest.mark.integration
 
 TEXTS = st.text(alphabet="aAbB1_ .-\n가é/", max_size=8)
 ATOMS = st.sampled_from(
-    r"a B 1 가 é . \d \w \s \W \b \B [ab] [^a] [a-z1] [\d_] [[:alpha:]] ^ $ \. - (a|b) (?:1|) \x61 [\]-] ] } {"
-    r" \A \z / _ [[]".split()
+    [
+        r"a",
+        r"B",
+        r"1",
+        r"가",
+        r"é",
+        r".",
+        r"\d",
+        r"\w",
+        r"\s",
+        r"\W",
+        r"\b",
+        r"\B",
+        r"[ab]",
+        r"[^a]",
+        r"[a-z1]",
+        r"[\d_]",
+        r"[[:alpha:]]",
+        r"^",
+        r"$",
+        r"\.",
+        r"-",
+        r"(a|b)",
+        r"(?:1|)",
+        r"\x61",
+        r"[\]-]",
+        r"]",
+        r"}",
+        r"{",
+        r"\A",
+        r"\z",
+        r"/",
+        r"_",
+        r"[[]",
+    ]
 )
 REPEATS = st.sampled_from(["", "", "", "*", "+", "?", "{1,2}", "*?", "{2}"])
 PATTERNS = st.tuples(
