@@ -134,7 +134,7 @@ def main(port: int, kind: str, total: int, first: int) -> None:
     """Runs one load and prints what happened."""
     import uvloop
 
-    requests = {
+    kinds: dict[str, Callable[[], Iterator[bytes]]] = {
         "create": lambda: creations(first, location=False),
         "create-location": lambda: creations(first, location=True),
         "retrieve": lambda: retrievals(first),
@@ -143,7 +143,8 @@ def main(port: int, kind: str, total: int, first: int) -> None:
         "query-rare": rare_queries,
         "upsert": lambda: upserts(first, total, 0),
         "upsert-again": lambda: upserts(first, total, os.getpid() % 399 + 1),
-    }[kind]()
+    }
+    requests = kinds[kind]()
     connections = 2 if kind.startswith("upsert") else CONNECTIONS
     print(orjson.dumps(uvloop.run(load(port, requests, total, connections))).decode())
 

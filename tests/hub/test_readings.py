@@ -41,7 +41,7 @@ STEPS = st.one_of(
     st.builds(lambda said: reading(*said), READINGS),
     st.builds(lambda said: reading(*said), READINGS),
     st.builds(lambda said: reading(*said), READINGS),
-    st.builds(lambda said: reading(*said, kind="Other"), READINGS),
+    st.builds(lambda said: reading(said[0], said[1], "Other"), READINGS),
     st.builds(lambda said: append(said[0], **said[1]), READINGS),
     st.just(change.delete("urn:ngsi-ld:Sensor:1")),
 )
@@ -65,7 +65,7 @@ async def left(path: Path, groups: list[list[Mutation]], *, observed: bool) -> A
             "SELECT key, id, types, created_ms, modified_ms, version, spots, stamps, body, expires_ms FROM entity"
         )
         sqls = (entities, "SELECT json(doc) FROM entity", "SELECT * FROM change", "SELECT * FROM attribute")
-        return [await store.read(lambda session, sql=sql: session.execute(sql)) for sql in sqls], held
+        return await store.read(lambda session: [session.execute(sql) for sql in sqls]), held
     finally:
         await store.close()
 
