@@ -96,6 +96,26 @@ def test_who_holds_every_deed_may_do_everything(
     run(ask)
 
 
+def test_a_refusal_names_the_scope_that_was_missing(open_hub: OpenHub) -> None:
+    async def body() -> None:
+        async with hub_with_a_sensor(open_hub) as app:
+            reader = Client(app, token="read")
+            for path, sent, scope in (
+                (SENSOR + "/attrs", {"b": 1}, "update:Sensor"),
+                (
+                    "/entities",
+                    {"id": "urn:x:1", "type": "https://example.org/대기"},
+                    "create:https://example.org/%EB%8C%80%EA%B8%B0",
+                ),
+                ("/jsonldContexts", {"@context": {}}, "contexts:*"),
+            ):
+                answer = await reader.post(path, sent)
+                assert answer.status == 403, answer.body
+                assert answer.header("www-authenticate").endswith(f'scope="{scope}"')
+
+    run(body)
+
+
 def test_an_upsert_creates_with_one_right_and_changes_with_another(open_hub: OpenHub) -> None:
     async def body() -> None:
         async with hub_with_a_sensor(open_hub) as app:

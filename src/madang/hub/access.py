@@ -13,7 +13,8 @@ from madang.hub.errors import (
     NonexistentTenantError,
     NotAuthenticatedError,
 )
-from madang.identity.rights import Actor, ActorKind, Right, Thing, may, names_type
+from madang.identity.rights import Actor, ActorKind, Right, Thing, TypeRight, deeds_needed, may, names_type
+from madang.identity.scopes import scope_words
 
 _REMEMBERED = 1_000
 _VERBS = {
@@ -90,7 +91,8 @@ class Access:
             where="type",
             hint="Ask the administrator to grant it to the token or client",
         )
-        error.challenge = 'Bearer realm="madang", error="insufficient_scope"'
+        scope = " ".join(scope_words([TypeRight(entity_type[:200], deeds_needed(right))]))
+        error.challenge = f'Bearer realm="madang", error="insufficient_scope", scope="{scope}"'
         return error
 
     def sees(self, types: Iterable[str], right: Right = Right.HUB_READ) -> bool:

@@ -286,6 +286,11 @@ def _type_allows(actor: Actor, right: Right, entity_type: str) -> bool:
     return _NEEDED[right] <= given
 
 
+def deeds_needed(right: Right) -> frozenset[Deed]:
+    """What a token must have been given for a right that it holds type by type."""
+    return _NEEDED[right]
+
+
 def names_type(actor: Actor, right: Right, entity_type: str) -> bool:
     """Whether a token was given the type by its own name: what a room owns is not opened by `*`."""
     rules = tuple(rule for rule in actor.types if rule.named and rule.entity_type == entity_type)
