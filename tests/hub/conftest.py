@@ -98,12 +98,13 @@ def store_address(request: pytest.FixtureRequest, store_kind: str, tmp_path: Pat
 
 
 @pytest.fixture
-def open_hub(store_address: str) -> OpenHub:
+def open_hub(store_address: str, tmp_path: Path) -> OpenHub:
     """Opens the hub of this test; opened again, it is the same store."""
 
     @asynccontextmanager
     async def opened(**settings: Any) -> AsyncIterator[Hub]:  # Any: configuration values
         clock = settings.pop("clock", None)
+        settings.setdefault("history", str(tmp_path / "history"))
         config = HubConfig(store=store_address, **settings)
         hub = await (Hub.open(config) if clock is None else Hub.open(config, clock))
         try:

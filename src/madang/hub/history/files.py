@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from madang.hub.errors import StoreRefusedError
 from madang.hub.history.engine import parquet
 from madang.hub.history.instances import COLUMNS
 from madang.hub.history.rows import HistoryFile
@@ -83,6 +84,18 @@ def remove(directory: Path, paths: Iterable[str]) -> None:
     """Removes files; those gone already are no fault."""
     for path in paths:
         (directory / path).unlink(missing_ok=True)
+
+
+def own(directory: Path, epoch: str) -> None:
+    """Marks a folder as a store's own; raises `StoreRefusedError` where it is another's: its files would be swept."""
+    directory.mkdir(parents=True, exist_ok=True)
+    mark = directory / "STORE"
+    if not mark.exists():
+        mark.write_text(epoch)
+    elif mark.read_text() != epoch:
+        raise StoreRefusedError(
+            f"{directory} holds the history of another store", where="hub.history", hint="Give each its own folder"
+        )
 
 
 def sweep(directory: Path, known: set[str]) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -25,6 +26,7 @@ from madang.hub.history.series import Series, read_series
 from madang.hub.query import Query
 from madang.hub.store import Store, WriteTx
 from madang.journal.session import Session
+from madang.kernel.canonical import digest
 from madang.kernel.clock import Clock
 
 if TYPE_CHECKING:
@@ -40,7 +42,11 @@ def folder_of(config: HubConfig) -> Path:
     """Where the history files of a hub lie."""
     if config.history:
         return Path(config.history)
-    return Path("var/hub.history") if "://" in config.store else Path(config.store).with_suffix(".history")
+    if "://" in config.store:
+        parts = urlsplit(config.store)
+        place = f"{parts.hostname}:{parts.port}{parts.path}"  # not the password: it changes
+        return Path("var") / f"hub-{digest(place.encode())[:12]}.history"
+    return Path(config.store).with_suffix(".history")
 
 
 class History:

@@ -108,6 +108,8 @@ class Roller:
         return int(self._clock().timestamp() * 1_000)
 
     async def _sweep(self) -> None:
+        epoch = await self._store.read(rows.epoch)
+        await asyncio.to_thread(parquet_files.own, self._directory, epoch)
         known = await self._store.read(rows.paths)
         if removed := await asyncio.to_thread(parquet_files.sweep, self._directory, known):
             log.warning("removed %d history files that a crash had left unfinished", removed)

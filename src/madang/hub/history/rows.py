@@ -111,6 +111,11 @@ def last_past(session: Session) -> int:
     return int(rows[0][0]) if rows else 0
 
 
+def epoch(session: Session) -> str:
+    """What names the store: files of another are not its own."""
+    return str(session.execute("SELECT value FROM meta WHERE name = 'epoch'")[0][0])
+
+
 def tenants(session: Session) -> list[int]:
     """The numbers of all tenants."""
     return [int(row[0]) for row in session.execute("SELECT id FROM tenant ORDER BY id")]

@@ -10,7 +10,7 @@ import orjson
 
 from madang.hub.access import Access
 from madang.hub.contexts.context import CORE_CONTEXT, Context, Json
-from madang.hub.entity import Entity, check_id, instant, read_attribute, read_fragment
+from madang.hub.entity import VALUE_MEMBER, Entity, check_id, has_kind, instant, read_attribute, read_fragment
 from madang.hub.errors import BadRequestDataError, ResourceNotFoundError
 from madang.hub.history.finding import HistoryPage
 from madang.hub.history.history import missing
@@ -273,7 +273,7 @@ async def modify_instance(app: HubApp, request: Request, access: Access) -> Resp
     entity_id, name = await _path(app, request)
     place = _place(request)
     raw, names = await read_body(app, request, patch=True)
-    _, given = _temporal(app, raw if _names(raw, name, names) else {name: raw}, names)
+    _, given = _temporal(app, {name: raw} if _is_instance(raw) else raw, names)
     if len(given) != 1 or given[0][0] != name:
         raise BadRequestDataError(f"The body holds one instance of {request.segments[4][:80]}", where="body")
     await _require(app, access, Right.HUB_UPDATE, entity_id)
@@ -282,9 +282,9 @@ async def modify_instance(app: HubApp, request: Request, access: Access) -> Resp
     return Response(204, [])
 
 
-def _names(raw: dict[str, Json], name: str, names: Context) -> bool:
-    """Whether the attribute stands in the body under its name; else the body is the instance itself."""
-    return any(key[:1] != "@" and names.canonical(key) == name for key in raw)
+def _is_instance(raw: dict[str, Json]) -> bool:
+    """Whether the body is the instance itself; else it stands in it under its attribute's name."""
+    return has_kind(raw) or not raw.keys().isdisjoint(VALUE_MEMBER.values())
 
 
 async def delete_instance(app: HubApp, request: Request, access: Access) -> Response:
