@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from madang.hub.errors import TooComplexQueryError
+from madang.hub.config import HubConfig
+from madang.hub.errors import StoreRefusedError, TooComplexQueryError
 from madang.hub.history import rows
 from madang.hub.history.engine import Engine
 from madang.hub.history.history import folder_of
@@ -297,5 +298,40 @@ def test_questions_are_answered_while_files_are_exchanged(open_hub: OpenHub) -> 
                 answers += 1
             await rolling
             assert len(on_disk(hub)) == 1
+
+    run(body)
+
+
+def test_a_backup_holds_the_past_too(open_hub: OpenHub, tmp_path: Path, store_kind: str) -> None:
+    if store_kind != "sqlite":
+        pytest.skip("a copy of a PostgreSQL store is made by PostgreSQL's own tools")
+
+    async def body() -> None:
+        async with open_hub() as hub:
+            await hub.upsert("one", [reading(1, "old")], source="s")
+            await hub.past.roller.roll_all()
+            await hub.upsert("one", [reading(1, "new")], source="s")
+            before = await values(hub)
+            await hub.backup(tmp_path / "copy.sqlite3")
+        again = await Hub.open(HubConfig(store=str(tmp_path / "copy.sqlite3")))
+        assert await values(again) == before
+        assert await again.roll() == 0
+        await again.close()
+
+    run(body)
+
+
+def test_the_folder_of_another_store_is_left_alone(open_hub: OpenHub, tmp_path: Path) -> None:
+    async def body() -> None:
+        async with open_hub() as hub:
+            await hub.upsert("one", [reading(1, 0)], source="s")
+            await hub.past.roller.roll_all()
+            before = on_disk(hub)
+            other_path = tmp_path / "other.sqlite3"
+            other = await Hub.open(HubConfig(store=str(other_path), history=hub.config.history))
+            with pytest.raises(StoreRefusedError, match="another store"):
+                await other.roll()
+            await other.close()
+            assert on_disk(hub) == before
 
     run(body)

@@ -294,8 +294,11 @@ class Hub:
         return await self.store.reject_summary(tenant.lower())
 
     async def backup(self, path: Path) -> None:
-        """Writes a consistent copy of the store while it is in use; `path` must not exist."""
-        await self.store.backup(path)
+        """Writes a consistent copy of the store while it is in use, and of its history beside it (`.history`).
+
+        Neither may exist.
+        """
+        await self.past.roller.copy_after(self.store.backup(path), path.with_suffix(".history"))
 
     def now(self) -> datetime:
         """The hub's clock."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,6 +97,12 @@ def own(directory: Path, epoch: str) -> None:
         raise StoreRefusedError(
             f"{directory} holds the history of another store", where="hub.history", hint="Give each its own folder"
         )
+
+
+def copy(directory: Path, target: Path) -> None:
+    """Copies a store's files, and the mark whose they are."""
+    if directory.exists():
+        shutil.copytree(directory, target, ignore=shutil.ignore_patterns("spill", "*" + _UNFINISHED))
 
 
 def sweep(directory: Path, known: set[str]) -> int:

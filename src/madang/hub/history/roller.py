@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -103,6 +103,12 @@ class Roller:
         async with self._busy:
             await self._settle(tenant)
             await self._unlink(self._now_ms() + 1)
+
+    async def copy_after(self, first: Awaitable[None], target: Path) -> None:
+        """Awaits a copy of the store, then copies the files it lists; nothing is exchanged meanwhile."""
+        async with self._busy:
+            await first
+            await asyncio.to_thread(parquet_files.copy, self._directory, target)
 
     def _now_ms(self) -> int:
         return int(self._clock().timestamp() * 1_000)
