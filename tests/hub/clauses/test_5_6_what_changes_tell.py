@@ -53,7 +53,7 @@ async def last_change(hub: Hub) -> FeedChange:
         ("PATCH", PATH, {"speed": prop(NULL, datasetId=RIGHT)}, {"speed": prop(NULL, datasetId=RIGHT)}),
         ("PATCH", PATH, {"scope": "/b", "type": "Camera"}, {"type": ["Sensor", "Camera"], "scope": "/b"}),
         ("PATCH", PATH, {"scope": NULL}, {"scope": None}),
-        ("PUT", PATH, entity(other=prop(1)), entity(other=prop(1), speed=None, name=None)),
+        ("PUT", PATH, entity(other=prop(1)), entity(other=prop(1), speed=None, name=None, scope=None)),
         (
             "PUT",
             PATH,
@@ -62,6 +62,7 @@ async def last_change(hub: Hub) -> FeedChange:
                 speed=[prop(5), prop(NULL, datasetId=LEFT), prop(NULL, datasetId=RIGHT)],
                 name=THERE["name"],
                 other=prop(0),
+                scope=None,
             ),
         ),
         ("DELETE", PATH, None, {}),
