@@ -20,6 +20,7 @@ MODULES = (
     "hub_batch",
     "hub_mqtt",
     "hub_start",
+    "hub_subscriptions",
     "video_nearest",
     "import_cctv",
     "call_to_offer",

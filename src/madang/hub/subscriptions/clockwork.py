@@ -22,7 +22,6 @@ from madang.hub.subscriptions.subscription import Subscription
 from madang.hub.subscriptions.waiting import set_within
 from madang.identity.rights import Right
 from madang.kernel.clock import Clock
-from madang.kernel.errors import MadangError
 from madang.kernel.ids import new_id
 
 _PAGE = 500
@@ -65,13 +64,13 @@ class Clockwork:
     async def _run(self) -> None:
         async with self._store.lease("subscription-clock") as lease:
             while True:
-                await lease.acquired()
                 try:
+                    await lease.acquired()
                     await self._set()
                     while lease.held:
                         await self._tick()
-                except MadangError:
-                    log.warning("periodic notifications wait: the store did not answer", exc_info=True)
+                except Exception:  # a guard: this task must never end
+                    log.exception("periodic notifications wait: the clock stopped and begins again")
                     await asyncio.sleep(1.0)
 
     async def _set(self) -> None:

@@ -45,6 +45,7 @@ _SETTLE_MANY = 500
 _UNSEEN_WAKES = 2
 """A hint is given before its commit: the wake of an earlier commit may come first, the next one is its own."""
 _BREATH_S = 0.02
+_RECOVERY_S = 1.0
 _REFUSALS = 3
 """A message that the endpoint refuses as such is parked after so many attempts."""
 _NEXT = (
@@ -119,8 +120,10 @@ class Deliverer:
         self._tasks: list[asyncio.Task[None]] = []
         self._stop_listening: Callable[[], None] | None = None
 
-    def start(self, proven: Iterable[int]) -> None:
-        """Begins; `proven` are subscriptions whose endpoint once took something."""
+    def start(self, proven: Iterable[int], *, alone: bool) -> None:
+        """Begins; `proven` are subscriptions whose endpoint once took something, `alone` says that no other process
+        writes to the store."""
+        self._alone = alone
         for number in proven:
             self.queue(number).trust = Trust.PROVEN
         self._stop_listening = self._store.listen(WAKE, self._woken.set)
@@ -164,15 +167,14 @@ class Deliverer:
     # Leading.
 
     async def _run(self) -> None:
-        self._alone = await self._store.read(lambda session: session.dialect) == "sqlite"
         async with self._store.lease("notifications") as lease:
             while True:
-                await lease.acquired()
                 try:
+                    await lease.acquired()
                     await self._lead(lease)
-                except MadangError:
-                    log.warning("notifications wait: the store did not answer", exc_info=True)
-                    await asyncio.sleep(1.0)
+                except Exception:  # a guard: this task must never end
+                    log.exception("notifications wait: delivering stopped and begins again")
+                    await asyncio.sleep(_RECOVERY_S)
                 finally:
                     await self._end_queues()
 
@@ -397,9 +399,10 @@ class Deliverer:
             self._many.clear()
             try:
                 await self.settle()
-            except MadangError:
-                log.warning("deliveries could not be written down; trying again", exc_info=True)
+            except Exception:  # a guard: this task must never end
+                log.exception("deliveries could not be written down; trying again")
                 self._settling.set()
+                await asyncio.sleep(_RECOVERY_S)
 
     async def settle(self) -> None:
         """Writes down what became of deliveries."""

@@ -153,7 +153,7 @@ class Subscriptions:
         )
         self._stop_listening = self._store.listen(CHANGED, self._follow_soon)
         await self._forget_deleted()
-        self._deliverer.start(number for (number,) in proven)
+        self._deliverer.start((number for (number,) in proven), alone=dialect == "sqlite")
         self._clockwork.start()
         self._watching = asyncio.get_running_loop().create_task(self._watch_rights())
 
