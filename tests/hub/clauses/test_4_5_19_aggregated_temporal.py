@@ -92,6 +92,8 @@ PERIODS = [
     ("P1M", "2018-08-01T00:00:00Z", "2018-09-01T00:00:00Z"),
     ("P3M", "2018-07-01T00:00:00Z", "2018-10-01T00:00:00Z"),
     ("P1Y", "2018-01-01T00:00:00Z", "2019-01-01T00:00:00Z"),
+    ("P9999999D", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"),
+    ("P9999Y", "0001-01-01T00:00:00Z", "9999-12-01T00:00:00Z"),
     ("P0D", when("12:03"), when("12:03")),
     ("PT0S", when("12:03"), when("12:03")),
 ]
@@ -160,7 +162,9 @@ def test_each_kind_of_value_has_its_methods(open_hub: OpenHub, values: list[Any]
 
 def test_relationships_are_counted(open_hub: OpenHub) -> None:
     async def body(client: Client, hub: Hub) -> None:
-        owners = [{"type": "Relationship", "object": f"urn:x:{n % 2}", "observedAt": when(f"12:0{n}")} for n in range(3)]
+        owners = [
+            {"type": "Relationship", "object": f"urn:x:{n % 2}", "observedAt": when(f"12:0{n}")} for n in range(3)
+        ]
         await added(client, vehicle(owner=owners))
 
         async def check() -> None:
@@ -183,7 +187,9 @@ def test_datasets_are_aggregated_apart_and_deletions_left_out(open_hub: OpenHub)
         await client.send("DELETE", f"/entities/{ID}/attrs/speed", query="deleteAll=true")
 
         async def check() -> None:
-            query = asked("totalCount").replace(HOUR, "timerel=after&timeAt=2018-01-01T00:00:00Z&timeproperty=modifiedAt")
+            query = asked("totalCount").replace(
+                HOUR, "timerel=after&timeAt=2018-01-01T00:00:00Z&timeproperty=modifiedAt"
+            )
             one, other = (await told(client, query))["speed"]
             assert (one["totalCount"][0][0], other["totalCount"][0][0]) == (1, 1)
             assert other["datasetId"] == left["datasetId"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from madang.hub.hub import Hub
 from tests.hub.clauses.past import AT, ID, SPEEDS, added, reading, refused, told, twice, vehicle, with_past
 from tests.hub.client import Client
@@ -68,9 +70,11 @@ def test_what_is_no_evolution_is_refused(open_hub: OpenHub) -> None:
             vehicle(speed=[{"type": "Property"}]),
             vehicle(speed=[{"type": "Property", "value": 1, "observedAt": "yesterday"}]),
             vehicle(speed=[None]),
+            vehicle(speed=[{"type": "Property", "value": 2**70}]),
+            vehicle(speed=[{"type": "Property", "value": {"deep": 2**80}}]),
             vehicle(speed={"type": "Property", "values": [[1]]}),
         ):
-            refused(await client.post(AT, wrong), 400, "BadRequestData")
+            refused(await client.post(AT, json.dumps(wrong).encode()), 400, "BadRequestData")
         refused(await client.post(AT, b"[]"), 400, "InvalidRequest")
         assert not await hub.past.exists("open", ID)
 

@@ -27,6 +27,8 @@ WHOLE = "*"
 _HEAD = frozenset({"id", "type", "expiresAt"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999; periods may reach beyond them."""
 _EXACT = 2**53
 _PLAIN = frozenset({"type", "value", "object", "vocab", "observedAt", "unitCode", "datasetId"})
 _INSTANCE_ID = re.compile(r"urn:ngsi-ld:Instance:(-?\d{1,18})-(\d{1,9})\Z")
@@ -102,12 +104,12 @@ def us_of(moment: datetime) -> int:
 
 def moment_of(us: int) -> datetime:
     """The instant of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=us)
+    return _EPOCH + timedelta(microseconds=min(max(us, _FIRST_US), _LAST_US))
 
 
 def text_of(us: int) -> str:
     """The UTC text of an instant: as short as it can be, ending in Z."""
-    moment = moment_of(us)
+    moment, us = moment_of(us), min(us, _LAST_US)
     text = moment.replace(tzinfo=None).isoformat(timespec="auto" if us % 1_000 else "milliseconds")
     return (text[:-4] if text.endswith(".000") else text) + "Z"
 

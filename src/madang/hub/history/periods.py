@@ -47,7 +47,7 @@ class Period:
         moment = _EPOCH + timedelta(microseconds=start)
         month = moment.year * 12 + moment.month - 1 + self.months * count
         first = _of_month(month)
-        day = min(moment.day, (_of_month(month + 1) - first).days)
+        day = min(moment.day, (_of_month(month + 1) - first).days or 1)
         return _us(first.replace(day=day, hour=moment.hour, minute=moment.minute, second=moment.second)) + (
             moment.microsecond + self.us * count
         )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import orjson
 
 from madang.hub.access import Access
+from madang.hub.changes import encode
 from madang.hub.contexts.context import CORE_CONTEXT, Context, Json
 from madang.hub.entity import VALUE_MEMBER, Entity, check_id, has_kind, instant, read_attribute, read_fragment
 from madang.hub.errors import BadRequestDataError, ResourceNotFoundError
@@ -348,7 +349,7 @@ def _temporal(app: HubApp, raw: dict[str, Json], names: Context) -> tuple[Entity
         if name in _SYSTEM:
             continue
         given.extend((name, _scope(one) if name == SCOPE else _instance(key, one, names)) for one in _listed(value))
-    if len(orjson.dumps(given)) > app.config.max_body:
+    if len(encode(given, "body")) > app.config.max_body:
         raise BadRequestDataError("The body holds too much", where="body")
     return head, given
 
@@ -489,7 +490,7 @@ OPERATIONS = (
         "Query the temporal evolution of entities by POST",
         query_by_post,
         _QUERY,
-        "TemporalQuery",
+        "Query",
         {200: "EntityTemporalList", 206: "EntityTemporalList"},
     ),
 )
