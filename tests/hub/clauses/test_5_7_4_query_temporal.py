@@ -125,7 +125,9 @@ def test_a_scope_counts_for_as_long_as_it_held(open_hub: OpenHub) -> None:
     async def body(client: Client, hub: Hub) -> None:
         await added(
             client,
-            vehicle(ONE, speed=list(SPEEDS), scope={"type": "Property", "value": "/Gimhae", "observedAt": when("11:00")}),
+            vehicle(
+                ONE, speed=list(SPEEDS), scope={"type": "Property", "value": "/Gimhae", "observedAt": when("11:00")}
+            ),
             vehicle(
                 TWO,
                 speed=list(SPEEDS),
