@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -219,9 +220,9 @@ class _Contexts(BaseHTTPRequestHandler):
             "/large": b'{"@context": "' + b"x" * 2_100_000 + b'"}',
             "/loop": orjson.dumps({"@context": f"http://{self.headers['Host']}/loop"}),
         }.get(self.path)
-        if self.path == "/inward":
+        if self.path in ("/inward", "/odd"):
             self.send_response(302)
-            self.send_header("Location", "http://10.255.255.1/context")
+            self.send_header("Location", "http://10.255.255.1/context" if self.path == "/inward" else "http://[nowhere")
             self.end_headers()
             return
         self.send_response(200 if body else 404)
@@ -286,6 +287,32 @@ def test_a_host_that_resolves_inward_is_refused_unless_named() -> None:
         host, address = await Outward(["localhost"]).resolve("http://localhost/")
         assert host == "localhost"
         assert address in ("127.0.0.1", "::1")
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["::ffff:10.0.0.1", "::10.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::a00:1", "64:ff9b:1::808:808", "2002:a00:1::1",
+     "fec0::1", "fe80::1", "fd00::1", "192.0.0.192", "100.64.0.1"],
+)  # fmt: skip
+def test_no_way_of_writing_an_address_leads_inward(address: str) -> None:
+    assert not Outward().allows("example.org", ip_address(address))
+
+
+def test_public_addresses_behind_a_gateway_may_be_called() -> None:
+    for address in ("64:ff9b::808:808", "2002:808:808::1", "2606:4700::1"):
+        assert Outward().allows("example.org", ip_address(address)), address
+    assert Outward(["10.0.0.0/8"]).allows("inside", ip_address("::ffff:10.0.0.1"))
+
+
+def test_addresses_that_cannot_be_read_are_no_fault_of_the_hub() -> None:
+    async def body() -> None:
+        with serving() as address:
+            source = ContextSource(HubConfig(outward_allow=("127.0.0.1/32",)))
+            for path in ("/odd", "/\r\nx: y"):
+                with pytest.raises((LdContextNotAvailableError, BadRequestDataError)):
+                    await source.get(address + path)
 
     run(body)
 

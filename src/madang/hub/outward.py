@@ -45,6 +45,23 @@ def keep_s(headers: Mapping[str, str]) -> float | None:
         return 0.0
 
 
+_CARRYING = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+"""IPv6 addresses whose last 32 bits are the IPv4 address that is reached: compatible, translated (RFC 2765), NAT64."""
+_INSIDE = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "fec0::/10", "64:ff9b:1::/48", "3fff::/20", "5f00::/16")))
+"""Not of the public network, though some versions of Python's ipaddress think so."""
+
+
+def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a gateway would call for an IPv6 address."""
+    if any(address in network for network in _CARRYING):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.sixtofour
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast and not any(address in network for network in _INSIDE)
+
+
 class Outward:
     """An allow-list: public addresses, and hosts or networks named in the configuration."""
 
@@ -61,9 +78,10 @@ class Outward:
         """Whether a host that resolves to `address` may be called."""
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
+        carried = _carried(address) if isinstance(address, ipaddress.IPv6Address) else None
         if host.lower() in self._hosts or any(address in network for network in self._networks):
             return True
-        return address.is_global and not address.is_multicast
+        return _is_public(address) and (carried is None or _is_public(carried))
 
     async def resolve(self, url: str) -> tuple[str, str]:
         """The host of a URL and one address of it that may be called; raises `ForbiddenError`, `UnavailableError`.
@@ -117,9 +135,9 @@ class Outward:
         import httpx  # lazily: most contexts are built in or already compiled
 
         host, address = await self.resolve(url)
-        target = httpx.URL(url).copy_with(host=address)
-        headers = {"Host": httpx.URL(url).netloc.decode(), "Accept": accept}
         try:
+            target = httpx.URL(url).copy_with(host=address)
+            headers = {"Host": httpx.URL(url).netloc.decode(), "Accept": accept}
             async with (
                 httpx.AsyncClient(trust_env=False) as client,
                 client.stream("GET", target, headers=headers, extensions={"sni_hostname": host}) as answer,
@@ -130,7 +148,7 @@ class Outward:
                     raise UnavailableError(f"{url} answered {answer.status_code}", where="url")
                 body = await _read(answer.aiter_bytes(), max_bytes, url)
                 return Fetched(body, keep_s(answer.headers)), url
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise UnavailableError(f"{url} cannot be read: {type(error).__name__}", where="url") from None
 
 
