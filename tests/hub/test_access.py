@@ -19,6 +19,8 @@ ACTORS = {
     "busan": token_actor("busan", "busan", EVERYTHING),
     "reader": token_actor("reader", "Gimhae", type_right("Sensor", "read")),
     "cameras": token_actor("cameras", "Gimhae", type_right("Camera", "read"), type_right("Sensor", "read")),
+    "historian": token_actor("historian", "Gimhae", type_right("*", "history")),
+    "curator": token_actor("curator", "Gimhae", type_right("*", "history"), type_right("Camera", "history")),
     "device": token_actor("device", "Gimhae", type_right("Sensor", "write"), role=Role.DEVICE),
     "nobody": token_actor("nobody", "Gimhae"),
     "operator": Actor("person:1", ActorKind.PERSON, "o", {"Gimhae": frozenset({Role.OPERATOR})}),
@@ -105,6 +107,38 @@ def test_a_star_does_not_open_owned_types_to_a_token(open_hub: OpenHub) -> None:
             assert (await clients["gimhae"].get(CAMERA)).status == 404
             assert (await clients["cameras"].get(CAMERA)).status == 200
             assert (await clients["operator"].get(CAMERA)).status == 200
+
+    run(body)
+
+
+def test_a_star_does_not_open_the_history_of_owned_types(open_hub: OpenHub) -> None:
+    async def body() -> None:
+        async with guarded(open_hub) as clients:
+            period = "timerel=after&timeAt=2000-01-01T00:00:00Z&timeproperty=modifiedAt&count=true"
+            for who, seen in (("historian", "0"), ("curator", "1"), ("operator", "1")):
+                for what in ("attrs=label", "q=label==%22x%22", "id=urn:ngsi-ld:Camera:1&type=*&local=true"):
+                    answer = await clients[who].get("/temporal/entities", f"{what}&{period}")
+                    assert answer.status == 200, answer.body
+                    assert (answer.header("ngsild-results-count"), len(answer.json)) == (seen, int(seen)), (who, what)
+
+    run(body)
+
+
+def test_a_refused_write_does_not_tell_the_type_of_what_may_not_be_seen(open_hub: OpenHub) -> None:
+    async def body() -> None:
+        async with guarded(open_hub) as clients:
+            for who, told in (("nobody", False), ("reader", True)):
+                for method, path, sent in (
+                    ("PATCH", SENSOR, {"a": 2}),
+                    ("DELETE", SENSOR, None),
+                    ("POST", "/entityOperations/delete", ["urn:ngsi-ld:Sensor:1"]),
+                ):
+                    answer = await clients[who].send(method, path, sent)
+                    assert answer.status in (403, 207), answer.body
+                    shown = answer.body.replace(b"urn:ngsi-ld:Sensor:1", b"")
+                    assert (b"Sensor" in shown) == told, (who, path)
+                    if answer.status == 403:
+                        assert ("Sensor" in answer.header("www-authenticate")) == told
 
     run(body)
 

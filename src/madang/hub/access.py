@@ -79,6 +79,20 @@ class Access:
         if (refusal := self.refusal(right, types)) is not None:
             raise refusal
 
+    def refusal_of_stored(self, right: Right, types: Iterable[str]) -> NgsiLdError | None:
+        """Why a right does not hold for an entity that is there; what it is, is told only to who may know."""
+        types = tuple(types)
+        refusal = self.refusal(right, types)
+        if refusal is None or any(self.sees(types, one) for one in (Right.HUB_READ, Right.HUB_HISTORY, right)):
+            return refusal
+        error = AccessRefusedError(
+            f"This credential may not {_VERBS[right]} entities of this entity's type",
+            where="type",
+            hint="Ask the administrator to grant it to the token or client",
+        )
+        error.challenge = 'Bearer realm="madang", error="insufficient_scope"'
+        return error
+
     def _refused(self, right: Right, entity_type: str) -> NgsiLdError:
         if right not in _SEEING and entity_type in self._owned:
             return AccessRefusedError(
@@ -108,6 +122,10 @@ class Access:
         seen = [one for one in known if self.may(right, one)]
         return None if len(seen) == len(known) and seen else seen
 
+    def sees_all(self, right: Right = Right.HUB_READ) -> bool:
+        """Whether entities of every type may be read, those that rooms own among them."""
+        return self.sees(("*",), right) and all(self.may(right, one) for one in self._owned)
+
     def guarded(
         self, mutation: Mutation, right: Right = Right.HUB_UPDATE, *, creates: Collection[str] | None = None
     ) -> Mutation:
@@ -119,7 +137,7 @@ class Access:
 
         def change(current: Stored | None, at_ms: int) -> Outcome:
             if current is not None:
-                refusal = self.refusal(right, current.types)
+                refusal = self.refusal_of_stored(right, current.types)
             else:
                 refusal = self.refusal(Right.HUB_CREATE, creates) if creates is not None else None
             return inner(current, at_ms) if refusal is None else refusal

@@ -192,7 +192,7 @@ def _read(
         datasets=read_datasets(parameters),
         last_n=read_last_n(parameters),
         aggregation=read_aggregation(parameters, form is TemporalForm.AGGREGATED),
-        may_see=None if access.readable(("*",), Right.HUB_HISTORY) is None else _seer(access),
+        may_see=None if access.sees_all(Right.HUB_HISTORY) else _seer(access),
     )
     omit = frozenset(attribute_list(parameters.get("omit", ""), names, "omit"))
     return asked, TemporalView(form, system, parameters.get("lang", "")[:200], frozenset(pick), omit)
@@ -233,7 +233,10 @@ async def create(app: HubApp, request: Request, access: Access) -> Response:
     if not head.types:
         raise BadRequestDataError("An entity needs a type", where="type")
     there = await app.hub.past.types_of(access.tenant, entity_id)
-    access.require(Right.HUB_UPDATE if there else Right.HUB_CREATE, (*there, *head.types))
+    right = Right.HUB_UPDATE if there else Right.HUB_CREATE
+    access.require(right, head.types)
+    if (refusal := access.refusal_of_stored(right, there)) is not None:
+        raise refusal
     new = await app.hub.past.add(access.tenant, entity_id, head.types, given, create=True)
     if not new:
         return Response(204, [])
