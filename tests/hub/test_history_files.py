@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from madang.hub.config import HubConfig
-from madang.hub.errors import StoreRefusedError, TooComplexQueryError
+from madang.hub.errors import HistoryUnavailableError, StoreRefusedError, TooComplexQueryError
 from madang.hub.history import rows
 from madang.hub.history.engine import Engine
 from madang.hub.history.history import folder_of
@@ -317,6 +317,25 @@ def test_a_backup_holds_the_past_too(open_hub: OpenHub, tmp_path: Path, store_ki
         assert await values(again) == before
         assert await again.roll() == 0
         await again.close()
+
+    run(body)
+
+
+def test_where_the_files_are_away_history_says_so_and_the_present_is_answered(
+    open_hub: OpenHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def body() -> None:
+        async with open_hub() as hub:
+            await hub.upsert("one", [reading(1, "old")], source="s")
+            await hub.past.roller.roll_all()
+            folder = folder_of(hub.config)
+            folder.rename(tmp_path / "elsewhere")
+            with pytest.raises(HistoryUnavailableError, match="cannot be read"):
+                await values(hub)
+            assert str(folder.absolute()) in caplog.text
+            assert await hub.retrieve("one", "urn:x:1") is not None
+            (tmp_path / "elsewhere").rename(folder)
+            assert sum((await values(hub)).values()) == 1
 
     run(body)
 

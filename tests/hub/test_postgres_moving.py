@@ -176,6 +176,28 @@ def test_the_command_tells_each_table(
     assert entity.split()[1] == "3,010"
 
 
+def test_the_command_names_the_folder_that_older_history_stays_in(
+    tmp_path: Path, postgres_database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def with_files() -> None:
+        hub = await Hub.open(HubConfig(store=str(tmp_path / "hub.sqlite3")))
+        await hub.upsert("gimhae", [sensor(1, a=1)], source="s")
+        await hub.past.roller.roll_all()
+        await hub.close()
+
+    run(with_files)
+    assert command(["migrate-store", str(tmp_path / "hub.sqlite3"), postgres_database], debug=False) == 0
+    said = capsys.readouterr()
+    assert f"set hub.history to {tmp_path / 'hub.history'}" in said.out
+
+
+def test_two_files_or_two_servers_are_refused_without_a_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["migrate-store", str(tmp_path / "a"), str(tmp_path / "b")], debug=False) != 0
+    said = capsys.readouterr().err
+    assert "Name one file and one postgresql://" in said
+    assert "0:00" not in said
+
+
 def test_a_source_in_use_or_of_another_version_is_refused(tmp_path: Path, postgres_database: str) -> None:
     async def body() -> None:
         path = tmp_path / "hub.sqlite3"

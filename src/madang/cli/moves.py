@@ -31,7 +31,17 @@ def migrate_store(source: str, target: str) -> int:
         raise
     _tell(moved)
     click.echo("Both agree. Now set hub.store to the target; cursors handed out before go on working.")
+    _tell_of_history(source)
     return 0
+
+
+def _tell_of_history(source: str) -> None:
+    from madang.hub.config import HubConfig
+    from madang.hub.history.history import folder_of
+
+    folder = folder_of(HubConfig(store=source)).absolute()
+    if any(folder.rglob("*.parquet")):
+        click.echo(f"Older history stays in its files: set hub.history to {folder}, or to where you take that folder.")
 
 
 @contextmanager
@@ -41,9 +51,18 @@ def _bar() -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda table, done, total: bar.update(task, description=table, completed=done, total=total or None)
+    bar = Bar(*columns, console=Console(stderr=True))
+    task = bar.add_task("", total=None)
+
+    def show(table: str, done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, description=table, completed=done, total=total or None)
+
+    try:
+        yield show
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def _tell(tables: list[Moved]) -> None:

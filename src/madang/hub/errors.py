@@ -153,6 +153,12 @@ class StoreUnavailableError(UnavailableError):
     code, title = "store-unavailable", "The store did not take the write; nothing of it was kept"
 
 
+class HistoryUnavailableError(UnavailableError):
+    """Files of older history cannot be read."""
+
+    code, title = "history-unavailable", "Older history cannot be read now"
+
+
 class StoreRefusedError(ConfigError):
     """The store file cannot be used as it is."""
 

@@ -306,7 +306,11 @@ def move(source: str, target: str, progress: Progress) -> list[Moved]:
     Raises `StoreRefusedError` where one cannot be used, or where the copy would not be the same: then it is no copy.
     """
     if _is_address(target) == _is_address(source):
-        raise StoreRefusedError("One of the two is a file, the other postgresql://…", where=target)
+        raise StoreRefusedError(
+            "Stores are moved from a file to PostgreSQL or back",
+            where=target,
+            hint="Name one file and one postgresql://USER@HOST/DATABASE",
+        )
     if _is_address(target):
         return to_postgres(Path(source), target, progress)
     from madang.hub.postgres.address import check_address, connect  # lazily: psycopg is an extra

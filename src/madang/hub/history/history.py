@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from madang.hub.config import HubConfig
-from madang.hub.errors import BadRequestDataError, ResourceNotFoundError
+from madang.hub.errors import BadRequestDataError, HistoryUnavailableError, ResourceNotFoundError
 from madang.hub.history import rows
 from madang.hub.history.engine import Engine, append, make_table
 from madang.hub.history.finding import EntityHistory, HistoryPage, Limits, find
@@ -32,6 +33,7 @@ from madang.kernel.clock import Clock
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+log = logging.getLogger("madang.hub.history")
 T = TypeVar("T")
 Json = Any  # Any: JSON in kept form
 Question = Callable[["DuckDBPyConnection", Snapshot, HistoryQuery, Limits], T]
@@ -118,7 +120,10 @@ class History:
         return found.get(entity_id, ())
 
     async def _ask(self, number: int, query: HistoryQuery, question: Question[T]) -> T:
-        """Asks over one snapshot; once more where a file went between looking and reading."""
+        """Asks over one snapshot; once more where a file went between looking and reading.
+
+        Raises `HistoryUnavailableError` where a file stays away.
+        """
         import duckdb
 
         for left in reversed(range(_TRIES)):
@@ -126,9 +131,13 @@ class History:
             try:
                 work = partial(_asked, question, snapshot, query, self._limits)
                 return await self._engine.run(cursor, work, self._config.query_timeout_s)
-            except duckdb.IOException:
+            except duckdb.IOException as error:
                 if not left:
-                    raise
+                    log.error("history cannot be read in %s: %s", self._directory, str(error).partition("\n")[0])
+                    raise HistoryUnavailableError(
+                        "Files of older history cannot be read",
+                        hint="The log of the hub names them; hub.history must be the folder that holds them",
+                    ) from error
             finally:
                 cursor.close()
         raise AssertionError
