@@ -66,8 +66,6 @@ QUERY_PARAMETERS = (
 _READ_OPTIONS = frozenset({"normalized", "concise", "keyValues", "simplified", "sysAttrs"})
 PLAIN = View()
 RETRIEVE_PARAMETERS = VIEW_PARAMETERS | JOIN_PARAMETERS | _MAPS | {"type", "local"}
-WRITE_PARAMETERS = frozenset({"options", "format", "type", "local"})
-DELETE_PARAMETERS = frozenset({"type", "local", "datasetId", "deleteAll"})
 WRITE_OPTIONS = frozenset({"noOverwrite", "keyValues", "concise", "normalized", "simplified"})
 UPSERT_OPTIONS = WRITE_OPTIONS | {"replace", "update"}
 _FORMS = {
@@ -76,11 +74,6 @@ _FORMS = {
     "keyValues": Form.SIMPLIFIED,
     "simplified": Form.SIMPLIFIED,
 }
-
-
-def only_parameters(request: Request, known: frozenset[str]) -> None:
-    if request.query_string:
-        check_parameters(request.parameters, known)
 
 
 def check_parameters(parameters: Mapping[str, str], known: frozenset[str]) -> None:

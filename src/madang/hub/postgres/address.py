@@ -37,11 +37,6 @@ class _KnownErrors(logging.Filter):
 logging.getLogger("psycopg").addFilter(_KnownErrors())
 
 
-def is_address(store: str) -> bool:
-    """Whether a configured store is a PostgreSQL and not a file."""
-    return store.startswith(("postgresql://", "postgres://"))
-
-
 def check_address(address: str) -> None:
     """Raises `StoreRefusedError` for what is no address, or one with a password in it. Never repeats the address."""
     try:

@@ -25,7 +25,7 @@ from madang.journal.schema import TABLES as JOURNAL
 from madang.kernel.ids import new_id
 
 KEY_BLOCK = 100
-"""Entity keys are taken from their sequence in blocks of so many."""
+"""Entity keys are taken from their sequence in blocks of so many; the sequence below steps by it."""
 
 _MIGRATING = 7_233_204_119
 

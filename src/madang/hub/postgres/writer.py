@@ -18,6 +18,7 @@ from madang.hub.postgres.address import Connection, connect, is_outage
 from madang.hub.postgres.arrays import integers, texts
 from madang.hub.postgres.catalog import Catalog, load_catalogs
 from madang.hub.postgres.group import LOAD, LOCK_TENANTS, Group, clean
+from madang.hub.postgres.schema import KEY_BLOCK
 from madang.hub.sqlite.group import ms_of, stored_of
 from madang.hub.store import Observer, Touches, WriteTx
 from madang.kernel.clock import Clock
@@ -278,12 +279,12 @@ class Writer:
         lacking = count + _KEYS_AHEAD - len(self._keys)
         if lacking <= 0:
             return None
-        blocks = -(-lacking // 100)
+        blocks = -(-lacking // KEY_BLOCK)
         return self.connection.execute("SELECT nextval('entity_key') FROM generate_series(1, %s)", (blocks,))
 
     def _take_keys(self, cursor: Any) -> None:  # Any: the same
         if cursor is not None:
-            fresh = [first + n for (first,) in cursor.fetchall() for n in range(100)]
+            fresh = [first + n for (first,) in cursor.fetchall() for n in range(KEY_BLOCK)]
             self._keys = fresh[::-1] + self._keys  # taken from the end: the older ones first
 
     def cached(self, tenant: str, entity_id: str) -> Stored | None:

@@ -427,18 +427,6 @@ class Subscriptions:
             raise NotFoundError(f"No parked notification {key}", where="key")
         self._deliverer.stir(number)
 
-    async def retry_all(self, tenant: str, subscription_id: str) -> int:
-        """Puts every parked notification of a subscription back; how many."""
-        one = self.find(tenant.lower(), subscription_id)
-        sql = (
-            "UPDATE notification SET parked_ms = NULL, attempts = 0, reason = NULL"
-            " WHERE subscription = ? AND parked_ms IS NOT NULL RETURNING seq"
-        )
-        await self._deliverer.settle()
-        found = await self._store.write(lambda tx: tx.session.execute(sql, (one.number,)))
-        self._deliverer.stir(one.number)
-        return len(found)
-
     async def give_up(self, tenant: str, key: str, reason: str) -> None:
         """Drops a parked notification for a reason a person gives; it is counted. Raises `NotFoundError`."""
         number, seq = self._of_tenant(tenant, key)
