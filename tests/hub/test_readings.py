@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from madang.hub.changes import Mutation
 from madang.hub.config import HubConfig
 from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.entity import Json, read_entity
+from madang.hub.plain import PlainReader, decode_plain
 from madang.hub.sqlite.store import SqliteStore
 from madang.hub.store import WriteTx
 from tests.hub.client import run, sensor, spot
@@ -37,7 +39,18 @@ def reading(number: int, attributes: dict[str, Json], kind: str = "Sensor") -> M
     return change.ingest(read_entity(sensor(number, **attributes) | {"type": kind}, CORE_CONTEXT))
 
 
+def put(number: int, attributes: dict[str, Json], kind: str = "Sensor") -> Mutation:
+    """A whole entity as batches put it in place."""
+    entity = sensor(number, **attributes) | {"type": kind}
+    plains = decode_plain(orjson.dumps([entity]))
+    plain = PlainReader(lambda _types, _current: None).mutation(plains[0]) if plains is not None else None
+    return plain or change.replace(read_entity(entity, CORE_CONTEXT), if_missing_create=True)
+
+
 STEPS = st.one_of(
+    st.builds(lambda said: put(*said), READINGS),
+    st.builds(lambda said: put(said[0], {"a": {"type": "Property", "value": said[0]}}), READINGS),
+    st.builds(lambda said: put(said[0], {"a": {"type": "Property", "value": said[0]}}, "Other"), READINGS),
     st.builds(lambda said: reading(*said), READINGS),
     st.builds(lambda said: reading(*said), READINGS),
     st.builds(lambda said: reading(*said), READINGS),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -29,6 +29,9 @@ from madang.hub.entity import (
 )
 from madang.hub.errors import AlreadyExistsError, BadRequestDataError, NgsiLdError, ResourceNotFoundError
 from madang.hub.names import is_uri
+
+if TYPE_CHECKING:
+    from madang.hub.plain import Layout, Plain
 
 CORE_MEMBERS = frozenset({"id", "type", "scope", "expiresAt"})
 """What is no attribute in a kept document."""
@@ -72,6 +75,8 @@ class Stored:
     """Rows in the spatial index."""
     expires_ms: int | None = None
     """When the entity, or the first of its attribute instances, expires (clause 4.22); ms since 1970."""
+    layout: Layout | None = field(default=None, repr=False, compare=False)
+    """Where it is known to be plain: what attributes it has. Not stored."""
 
     def document(self) -> dict[str, Json]:
         """The kept form, decoded afresh."""
@@ -118,6 +123,8 @@ class Mutation:
     shapes: Mapping[str, int] = field(default_factory=dict)
     reading: Reading | None = None
     """What `change` does, where it is that simple: a store may take it in by `take_in` instead."""
+    plain: Plain | None = None
+    """The same for a whole entity: a store may put it in place itself."""
 
 
 @dataclass(slots=True)

@@ -90,7 +90,8 @@ _PREVIOUS = frozenset(
 _DROPPED = frozenset({"createdAt", "modifiedAt", "deletedAt", "@context"})
 _UNREAD = _DROPPED | _PREVIOUS | {"instanceId"}
 """Output only members of attributes: ignored where they are given (clause 5.2.5)."""
-_HEAD = _DROPPED | {"id", "@id", "type", "@type", "scope", "expiresAt"}
+HEAD = _DROPPED | {"id", "@id", "type", "@type", "scope", "expiresAt"}
+"""Members of an entity that are no attributes."""
 _LINKED = frozenset({"entity", "entityList"})
 """Entities shown inside a relationship by `join` (clause 4.5.23); never part of it."""
 _UNITLESS = frozenset({"Relationship", "ListRelationship", "LanguageProperty", "VocabProperty"})
@@ -273,7 +274,7 @@ class _Reader:
         known = self._names.known
         for key, value in raw.items():
             name = known.get(key) or self._member(key)
-            if name not in _HEAD:
+            if name not in HEAD:
                 if name in attributes:
                     raise BadRequestDataError(f"{key!r} names an attribute that is there already", where=key)
                 if value.__class__ is dict and _is_plain(value):
@@ -293,7 +294,7 @@ class _Reader:
 
     def _member(self, key: str) -> str:
         name = self._names.canonical(key) if key[:1] != "@" else key
-        if name[:1] == "@" and name not in _HEAD:
+        if name[:1] == "@" and name not in HEAD:
             raise BadRequestDataError(f"{key!r} cannot be an attribute name", where=key)
         return name
 
@@ -649,9 +650,12 @@ def _is_plain(raw: dict[str, Json]) -> bool:
         return False
     if unit is not None and (unit.__class__ is not str or not unit or unit == NULL):
         return False
-    return observed is None or (
-        observed.__class__ is str and observed[-1:] == "Z" and observed[19:20] != "," and _is_instant(observed)
-    )
+    return observed is None or is_kept_instant(observed)
+
+
+def is_kept_instant(value: Json) -> bool:
+    """Whether it is a DateTime as it is kept: UTC text ending in Z."""
+    return value.__class__ is str and value[-1:] == "Z" and value[19:20] != "," and _is_instant(value)
 
 
 def _dataset(value: Json, name: str) -> str:

@@ -12,7 +12,7 @@ import orjson
 
 from madang.hub import changes as change
 from madang.hub.access import Access
-from madang.hub.changes import Mutation
+from madang.hub.changes import Effect, Mutation, Op, Stored
 from madang.hub.contexts.context import CORE_CONTEXT, Context, Json
 from madang.hub.entity import Entity, read_entity, read_fragment
 from madang.hub.errors import BadRequestDataError, NgsiLdError, TooComplexQueryError
@@ -21,6 +21,7 @@ from madang.hub.http.operation import Operation
 from madang.hub.http.wire import JSON, JSON_LD, Request, Response, decode, media_type, request_context
 from madang.hub.hub import BatchResult, ItemRefusal
 from madang.hub.names import is_uri
+from madang.hub.plain import PlainReader, as_sent, decode_plain
 from madang.identity.rights import Right
 
 if TYPE_CHECKING:
@@ -50,7 +51,21 @@ async def batch_upsert(app: HubApp, request: Request, access: Access) -> Respons
     def make(entity: Entity, _names: Context) -> Mutation:
         return change.upsert(entity) if "update" in how.options else change.replace(entity, if_missing_create=True)
 
-    return await _batch(app, request, access, how, make, None)
+    whole = _plain_reader(access) if "update" not in how.options and not how.simplified else None
+    return await _batch(app, request, access, how, make, None, whole=whole)
+
+
+def _plain_reader(access: Access) -> PlainReader:
+    """Reads plain entities, which the asker may put in place as `_batch` lets them without a right."""
+
+    def refusal(types: tuple[str, ...], current: Stored | None) -> NgsiLdError | None:
+        asked = access.guarded(_ALLOWED, Right.HUB_UPDATE, creates=types).change(current, 0)
+        return asked if isinstance(asked, NgsiLdError) else None
+
+    return PlainReader(refusal)
+
+
+_ALLOWED = Mutation("", lambda _current, _at_ms: Effect(Op.UPDATED, (), b"", b""))
 
 
 async def batch_update(app: HubApp, request: Request, access: Access) -> Response:
@@ -77,7 +92,7 @@ async def batch_merge(app: HubApp, request: Request, access: Access) -> Response
 async def batch_delete(app: HubApp, request: Request, access: Access) -> Response:
     """Batch Entity Delete (clause 5.6.10)."""
     read_writing(request, CORE_CONTEXT, _DELETE)
-    raws, _ = await _items(app, request)
+    raws, _, _ = await _items(app, request)
     refused: list[ItemRefusal] = []
     mutations: list[Mutation] = []
     for raw in raws:
@@ -104,22 +119,31 @@ async def _batch(
     make: Callable[[Entity, Context], Mutation],
     right: Right | None = Right.HUB_UPDATE,
     reading: _Reading = _Reading(),
+    whole: PlainReader | None = None,
 ) -> Response:
-    """Reads, judges and writes item by item. Without a `right` an item may create or update: the writer judges it."""
-    raws, shared = await _items(app, request)
+    """Reads, judges and writes item by item. Without a `right` an item may create or update: the writer judges it.
+
+    `whole` reads what is plain where entities are to be put in place whole.
+    """
+    raws, shared, plain = await _items(app, request, whole is not None)
+    whole = whole if plain else None
     refused: list[ItemRefusal] = []
     mutations: list[Mutation] = []
     entities: list[Entity] = []
     slice_ends = time.monotonic() + _SLICE_S
     for raw in raws:
         try:
-            names = await _item_context(app, raw, shared)
-            entity = _read_item(app, raw, names, how, reading)
-            if right is not None and (refusal := access.refusal(right, entity.types)) is not None:
-                raise refusal
-            creates = entity.types if right is None else None
-            mutations.append(access.guarded(make(entity, names), right or Right.HUB_UPDATE, creates=creates))
-            entities.append(entity)
+            if whole is not None and (ready := whole.mutation(raw)) is not None:
+                mutations.append(ready)
+            else:
+                item = raw if whole is None else as_sent(raw)
+                names = await _item_context(app, item, shared)
+                entity = _read_item(app, item, names, how, reading)
+                if right is not None and (refusal := access.refusal(right, entity.types)) is not None:
+                    raise refusal
+                creates = entity.types if right is None else None
+                mutations.append(access.guarded(make(entity, names), right or Right.HUB_UPDATE, creates=creates))
+                entities.append(entity)
         except NgsiLdError as error:
             refused.append(ItemRefusal(said_id(raw), error))
         if time.monotonic() > slice_ends:
@@ -159,17 +183,23 @@ async def _item_context(app: HubApp, raw: Json, shared: Context | None) -> Conte
     return await app.hub.contexts.get(raw["@context"])
 
 
-async def _items(app: HubApp, request: Request) -> tuple[list[Json], Context | None]:
-    """The batch and the @context all share; None where each brings its own (JSON-LD)."""
+async def _items(app: HubApp, request: Request, plain: bool = False) -> tuple[list[Json], Context | None, bool]:
+    """The batch, the @context all share (None where each brings its own, as JSON-LD), and whether the items are as
+    `decode_plain` makes them, where that was asked for."""
     media = media_type(request.headers)
-    raws = decode(await request.body(app.config.max_body))
+    body = await request.body(app.config.max_body)
+    plains = decode_plain(body) if plain and media != JSON_LD else None
+    raws: Json = decode(body) if plains is None else plains
     if not isinstance(raws, list) or not raws:
         raise BadRequestDataError("A batch is a JSON array of at least one item", where="body")
     if None in raws:
         raise BadRequestDataError("A batch holds no null", where="body")
     if len(raws) > app.config.max_batch:
         raise TooComplexQueryError(f"A batch has at most {app.config.max_batch} items", where="body")
-    return raws, None if media == JSON_LD else await request_context(request, app.hub.contexts)
+    shared = None if media == JSON_LD else await request_context(request, app.hub.contexts)
+    if plains is None or shared is None:
+        return raws, shared, False
+    return (raws, shared, True) if shared.is_core else (decode(body), shared, False)
 
 
 async def _write_many(app: HubApp, access: Access, mutations: list[Mutation]) -> BatchResult:

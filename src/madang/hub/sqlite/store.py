@@ -621,10 +621,10 @@ class SqliteStore:
 
 
 def _expect(group: Group, units: Iterable[_Unit]) -> None:
-    touched: dict[str, set[str]] = {}
+    touched: dict[str, dict[str, None]] = {}  # in order: rows of new entities are appended, not inserted
     for unit in units:
         if unit.touches is not None:
-            touched.setdefault(unit.touches[0], set()).update(unit.touches[1])
+            touched.setdefault(unit.touches[0], {}).update(dict.fromkeys(unit.touches[1]))
     for tenant, entity_ids in touched.items():
         if len(entity_ids) >= _TOGETHER:
             group.expect(tenant, entity_ids)
