@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from madang.hub.history.periods import Period
 from madang.hub.hub import Hub
 from tests.hub.clauses.past import (
     AT,
@@ -126,6 +127,28 @@ def test_months_keep_the_day_they_begin_with(open_hub: OpenHub) -> None:
             [1, "2020-02-29T12:00:00Z", "2020-03-31T12:00:00Z"],
             [1, "2020-03-31T12:00:00Z", "2020-04-30T12:00:00Z"],
         ]
+
+    with_past(open_hub, body)
+
+
+def test_months_are_counted_once_however_many_attributes_there_are(
+    open_hub: OpenHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    after = Period.after
+
+    def counting(period: Period, start: int, count: int) -> int:
+        counted.append(count)
+        return after(period, start, count)
+
+    monkeypatch.setattr(Period, "after", counting)
+
+    async def body(client: Client, _hub: Hub) -> None:
+        await added(client, vehicle() | {f"a{number}": SPEEDS[0] for number in range(20)})
+        window = "timerel=after&timeAt=0001-01-01T00:00:00Z"
+        shown = await told(client, asked("max", "P1M", window))
+        assert shown["a7"]["max"] == [[120, "2018-08-01T00:00:00Z", "2018-09-01T00:00:00Z"]]
+        assert 24_000 < len(counted) < 30_000
 
     with_past(open_hub, body)
 

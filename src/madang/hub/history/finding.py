@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from madang.hub.errors import InvalidRequestError, TooComplexQueryError
 from madang.hub.history.instances import COLUMNS, ENTITY, Instance, text_of
-from madang.hub.history.periods import Period
 from madang.hub.history.query import Aggregation, HistoryQuery
 from madang.hub.history.selection import Selection, Snapshot, Sql
 
@@ -242,6 +242,8 @@ class _Aggregates:
         self._period = aggregation.period
         self._most = limits.altogether
         self._source = selection.windowed
+        self._starts: list[int] = []
+        """Where periods of months begin, and the end of the last."""
 
     def page(self) -> HistoryPage:
         """Tries all entities at once, which needs one pass; a page of entities first where there are too many."""
@@ -291,9 +293,9 @@ class _Aggregates:
         first, last = self._cursor.execute(f"SELECT min(t), max(t) FROM {live.text}", live.values).fetchall()[0]  # noqa: S608
         if first is None:
             return Sql("0"), live
-        bounds = period.bounds(start if start is not None else period.floor(first), last)
+        self._starts = period.bounds(start if start is not None else period.floor(first), last)
         self._cursor.execute("CREATE OR REPLACE TEMP TABLE bounds (bound BIGINT)")
-        self._cursor.execute("INSERT INTO bounds SELECT unnest(?::BIGINT[])", [bounds])
+        self._cursor.execute("INSERT INTO bounds SELECT unnest(?::BIGINT[])", [self._starts])
         return Sql("bound"), Sql(f"{live.text} ASOF JOIN bounds ON t >= bound", live.values)
 
     def _entities(self, table: _Table) -> list[EntityHistory]:
@@ -341,16 +343,7 @@ class _Aggregates:
         starts: list[int] = table.values("bucket", start, end)
         if not period.months:
             return starts, [one + period.us for one in starts]
-        return starts, [_month_end(period, one, window.from_us) for one in starts]
-
-
-def _month_end(period: Period, start: int, origin: int | None) -> int:
-    if origin is None:
-        return period.after(start, 1)
-    count = 0
-    while period.after(origin, count) <= start:
-        count += 1
-    return period.after(origin, count)
+        return starts, [self._starts[bisect_right(self._starts, one)] for one in starts]
 
 
 def _time_of_day(value: Value) -> Value:
