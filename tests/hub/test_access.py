@@ -146,7 +146,7 @@ def test_a_refused_write_does_not_tell_the_type_of_what_may_not_be_seen(open_hub
 def test_queries_show_only_types_the_asker_may_read(open_hub: OpenHub) -> None:
     async def body() -> None:
         async with guarded(open_hub) as clients:
-            everything = "idPattern=.*&count=true"
+            everything = "local=true&idPattern=.*&count=true"
             for who, expected in (("gimhae", "1"), ("reader", "1"), ("cameras", "2"), ("nobody", "0"), ("busan", "0")):
                 answer = await clients[who].get("/entities", everything)
                 assert answer.header("ngsild-results-count") == expected, who

@@ -112,7 +112,7 @@ def test_entities_that_make_no_sense_are_refused_naming_the_place(open_client: O
             answer = await client.post("/entities", sensor(1) | change)
             assert (answer.status, answer.problem) == (400, "BadRequestData"), answer.body
             assert answer.json["detail"]
-            assert (await client.get("/entities", "idPattern=.*")).json == []
+            assert (await client.get("/entities", "type=*")).json == []
 
     run(body)
 

@@ -439,6 +439,13 @@ def linked_depth(condition: Condition | None) -> int:
     return 0
 
 
+def asked_about(condition: Condition) -> frozenset[str]:
+    """The attributes and relationships of the entity itself that a condition speaks of."""
+    if isinstance(condition, (All, AnyOf)):
+        return frozenset().union(*map(asked_about, condition.parts))
+    return frozenset({condition.relationship if isinstance(condition, Linked) else condition.path.attribute})
+
+
 _DIRECTIONS = {"asc": (False, False), "desc": (True, False), "dist-asc": (False, True), "dist-desc": (True, True)}
 MAX_ORDER = 8
 

@@ -115,9 +115,25 @@ class HubApp:
         client = scope.get("client")
         if client is not None and not is_loopback(client[0]):
             return self._gate.access(None, header)
-        writing = request.method != "GET" and request.segments[-1:] != ["query"]
-        return self._gate.open_access(header, self._exists, writing)
+        return self._gate.open_access(header, self._exists, _founds(request))
 
     def _exists(self, tenant: str) -> bool:
         """Whether anything was ever written for a tenant."""
         return self.hub.store.number(tenant) is not None or self.hub.subscriptions.knows(tenant)
+
+
+_FOUNDING = frozenset(
+    {
+        ("entities",),
+        ("entityOperations", "create"),
+        ("entityOperations", "upsert"),
+        ("temporal", "entities"),
+        ("subscriptions",),
+        ("jsonldContexts",),
+    }
+)
+
+
+def _founds(request: Request) -> bool:
+    """Whether a tenant comes to be with the request (clause 5.5.10): all others ask for one that is there."""
+    return request.method == "POST" and (not request.segments or tuple(request.segments) in _FOUNDING)

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import orjson
 
+from madang.hub.collation import check_collation
 from madang.hub.contexts.context import CORE_CONTEXT, Context, Json
 from madang.hub.errors import (
     BadRequestDataError,
@@ -24,6 +25,7 @@ from madang.hub.query import (
     Condition,
     Query,
     Selector,
+    asked_about,
     attribute_list,
     boolean,
     linked_depth,
@@ -273,21 +275,29 @@ def read_query(
 ) -> tuple[Query, View]:
     """A query and how its entities are shown; raises `BadRequestDataError`, also where nothing is selected."""
     check_parameters(parameters, known)
-    if not any(parameters.get(name) for name in _SELECTING) and parameters.get("local") != "true":
-        raise BadRequestDataError(
-            "The query selects nothing", where="query", hint="Give at least one of type, id, attrs, q, georel"
-        )
     if parameters.get("type") == "*" and parameters.get("local") == "false":
         raise BadRequestDataError("type=* is only for this broker's own entities", where="local")
     if parameters.get("scopeQ"):
         check_scope_query(parameters["scopeQ"])
     if parameters.get("csf"):
         parse_q(parameters["csf"], names)
+    check_collation(parameters.get("collation", ""))
     query = parse_query(parameters, names, default_limit=default_limit, max_limit=max_limit)
+    if parameters.get("local") != "true" and not _narrows(parameters, query):
+        raise BadRequestDataError(
+            "The query is too wide", where="query", hint="Give at least one of type, attrs, q, georel, or local=true"
+        )
     return query, read_view(parameters, names)
 
 
-_SELECTING = ("type", "id", "idPattern", "attrs", "q", "georel", "scopeQ")
+_SYSTEM = frozenset({"createdAt", "modifiedAt", "deletedAt", "expiresAt"})
+
+
+def _narrows(parameters: Mapping[str, str], query: Query) -> bool:
+    """Whether a query is narrow enough (clause 5.7.2.4): ids, scopes and system times alone do not make it so."""
+    if parameters.get("type") or parameters.get("georel"):
+        return True
+    return bool(set(query.attrs) - _SYSTEM) or (query.q is not None and not asked_about(query.q) <= _SYSTEM)
 
 
 @lru_cache(maxsize=512)
