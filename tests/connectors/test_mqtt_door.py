@@ -174,6 +174,12 @@ class Faltering:
             raise OSError("disk full")
         return await self._hub.ingest(tenant, fragments, source=source)
 
+    async def take(self, tenant: str, readings: Any, *, source: str) -> Any:  # Any: passed through
+        if self.failures:
+            self.failures -= 1
+            raise OSError("disk full")
+        return await self._hub.take(tenant, readings, source=source)
+
     async def reject(self, tenant: str, source: str, reason: str, raw: bytes) -> None:
         await self._hub.reject(tenant, source, reason, raw)
 

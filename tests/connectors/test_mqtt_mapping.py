@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import orjson
@@ -11,6 +12,10 @@ from hypothesis import strategies as st
 
 from madang.connectors.mqtt.config import AttributeRule, TopicRule
 from madang.connectors.mqtt.mapping import Unreadable, compile_routes, read
+from madang.hub import changes as change
+from madang.hub.changes import Mutation
+from madang.hub.contexts.context import CORE_CONTEXT
+from madang.hub.entity import read_entity
 from madang.kernel.errors import ConfigError
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -36,7 +41,15 @@ def reading(payload: object, topic: str = "gimhae/air/st-1") -> dict[str, object
     """The fragment, or the reason there is none."""
     body = payload if isinstance(payload, bytes) else orjson.dumps(payload)
     found = read(ROUTES, topic, body, NOW, 1000)
-    return found.reason if isinstance(found, Unreadable) else found[1]
+    return found.reason if isinstance(found, Unreadable) else fragment(found[1])
+
+
+def fragment(said: Mutation | dict[str, object]) -> dict[str, object]:
+    """A reading that is ready for the writer, as the fragment it stands for."""
+    if not isinstance(said, Mutation):
+        return said
+    assert said.reading is not None
+    return {"id": said.entity_id, "type": said.reading.types[0], **said.reading.attributes}
 
 
 def test_a_json_reading_becomes_an_entity_with_unit_instant_and_place() -> None:
@@ -129,3 +142,44 @@ def test_a_rule_that_cannot_work_is_refused_by_its_topic(rule: TopicRule, said: 
 def test_no_bytes_at_all_break_the_reader(payload: bytes, level: str) -> None:
     found = read(ROUTES, f"gimhae/air/{level}", payload, NOW, 1000)
     assert isinstance(found, Unreadable | tuple)
+
+
+PLAIN = compile_routes(
+    [
+        TopicRule(
+            topic="a/{station}",
+            authority="gimhae",
+            entity_type="Station",
+            entity_id="{station}",
+            observed_at="at",
+            attributes={
+                "pm10": AttributeRule(path="pm10", unit="GQ", minimum=0),
+                "status": AttributeRule(path="status", kind="text"),
+                "on": AttributeRule(path="on", kind="boolean"),
+            },
+        )
+    ]
+)
+PAYLOADS = st.fixed_dictionaries(
+    {},
+    optional={
+        "pm10": st.one_of(st.integers(0, 2**65), st.floats(0, allow_infinity=False), st.text(max_size=3)),
+        "status": st.one_of(st.text(max_size=5), st.sampled_from(["urn:ngsi-ld:null", ""]), st.none()),
+        "on": st.booleans(),
+        "at": st.one_of(st.floats(0, 2e9), st.sampled_from(["2026-11-22T11:59:00+09:00", "0001-01-01T00:00:00Z"])),
+    },
+)
+
+
+@given(PAYLOADS, st.sampled_from(["urn:x:1", "none", "http:한글"]))
+def test_a_reading_that_is_ready_for_the_writer_is_what_the_hub_would_read_from_it(
+    payload: dict[str, object], station: str
+) -> None:
+    found = read(PLAIN, f"a/{station}", json.dumps(payload).encode(), NOW, 1000)
+    if isinstance(found, Unreadable):
+        return
+    assert isinstance(found[1], Mutation) == (station != "none")
+    if isinstance(found[1], Mutation):
+        made = change.ingest(read_entity(fragment(found[1]), CORE_CONTEXT))
+        assert (made.entity_id, made.reading, made.shapes) == (found[1].entity_id, found[1].reading, found[1].shapes)
+        assert made.change(None, 1) == found[1].change(None, 1)

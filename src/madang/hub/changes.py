@@ -131,9 +131,23 @@ class Mutation:
 class Reading:
     """Plain Properties to be put in place: of one instance, with neither sub-attributes nor expiry."""
 
+    entity_id: str
     types: tuple[str, ...]
     attributes: dict[str, Attribute]
+    shapes: Mapping[str, int]
     encoded: bytes
+
+    def change(self, current: Stored | None, at_ms: int) -> Outcome:
+        """The general way."""
+        return _ingested(Entity(self.entity_id, self.types, self.attributes, self.shapes), self.encoded, current, at_ms)
+
+
+def reading(
+    entity_id: str, types: tuple[str, ...], attributes: dict[str, Attribute], shapes: Mapping[str, int]
+) -> Mutation:
+    """`ingest` of Properties that are in kept form already, which the caller answers for (`plain.is_kept_name`)."""
+    one = Reading(entity_id, types, attributes, shapes, encode(attributes, entity_id))
+    return Mutation(entity_id, one.change, shapes, one)
 
 
 def take_in(
@@ -672,26 +686,27 @@ def only_of(mutation: Mutation, accepts: Callable[[Collection[str]], bool]) -> M
 
 def ingest(fragment: Entity) -> Mutation:
     """A reading: creates or appends like `upsert`, but never lets an older observation overwrite a newer one."""
+    if _is_reading(fragment):
+        return reading(fragment.id, fragment.types, fragment.attributes, fragment.shapes)
     encoded = encode(fragment.attributes, fragment.id)
+    return Mutation(fragment.id, lambda current, at_ms: _ingested(fragment, encoded, current, at_ms), fragment.shapes)
 
-    def change(current: Stored | None, at_ms: int) -> Outcome:
-        if current is None:
-            return _created(fragment, encode(fragment.document(), fragment.id))
-        old = current.attributes()
-        late = {name for name, value in fragment.attributes.items() if _older(value, old.get(name))}
-        if late and late == set(fragment.attributes):
-            return Effect(Op.LATE, current.types, current.body, encoded, current.stamps, None, current.source_version)
-        if not late:
-            return _appended(current, fragment, at_ms)
-        timely = {name: value for name, value in fragment.attributes.items() if name not in late}
-        rest = Entity(fragment.id, fragment.types, timely, {}, fragment.scope, fragment.expires_at, fragment.expires_ms)
-        effect = _appended(current, rest, at_ms)
-        kept = {LATE_PART: {name: fragment.attributes[name] for name in late}}
-        effect.changed = encode(orjson.loads(effect.changed or b"{}") | kept, fragment.id)
-        return effect
 
-    reading = Reading(fragment.types, fragment.attributes, encoded) if _is_reading(fragment) else None
-    return Mutation(fragment.id, change, fragment.shapes, reading)
+def _ingested(fragment: Entity, encoded: bytes, current: Stored | None, at_ms: int) -> Outcome:
+    if current is None:
+        return _created(fragment, encode(fragment.document(), fragment.id))
+    old = current.attributes()
+    late = {name for name, value in fragment.attributes.items() if _older(value, old.get(name))}
+    if late and late == set(fragment.attributes):
+        return Effect(Op.LATE, current.types, current.body, encoded, current.stamps, None, current.source_version)
+    if not late:
+        return _appended(current, fragment, at_ms)
+    timely = {name: value for name, value in fragment.attributes.items() if name not in late}
+    rest = Entity(fragment.id, fragment.types, timely, {}, fragment.scope, fragment.expires_at, fragment.expires_ms)
+    effect = _appended(current, rest, at_ms)
+    kept = {LATE_PART: {name: fragment.attributes[name] for name in late}}
+    effect.changed = encode(orjson.loads(effect.changed or b"{}") | kept, fragment.id)
+    return effect
 
 
 def _is_reading(fragment: Entity) -> bool:

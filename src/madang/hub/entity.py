@@ -114,7 +114,7 @@ class Entity:
     id: str
     types: tuple[str, ...]
     attributes: dict[str, Attribute]
-    shapes: dict[str, int] = field(default_factory=dict)
+    shapes: Mapping[str, int] = field(default_factory=dict)
     scope: Json = None
     expires_at: Json = None
     """When the entity itself expires (clause 4.22): a DateTime, None where not said, NULL where taken back."""

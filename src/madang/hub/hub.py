@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -208,6 +208,14 @@ class Hub:
         chunks = [raws[start : start + _CHUNK] for start in range(0, len(raws), _CHUNK)]
         return _joined(await asyncio.gather(*(self._ingest(tenant.lower(), chunk, source) for chunk in chunks)))
 
+    async def take(self, tenant: str, readings: Sequence[Mutation], *, source: str) -> BatchResult:
+        """The same of readings made by `changes.reading`; tells of those refused only."""
+        chunks = [readings[start : start + _CHUNK] for start in range(0, len(readings), _CHUNK)]
+        code = tenant.lower()
+        works = [(partial(_taken, tenant=code, readings=chunk, source=source), _ids(chunk)) for chunk in chunks]
+        refused = await asyncio.gather(*(self.store.write(work, (code, ids)) for work, ids in works))
+        return BatchResult(errors=tuple(one for errors in refused for one in errors))
+
     async def _ingest(self, tenant: str, raws: list[Mapping[str, Json]], source: str) -> BatchResult:
         read, mutations, misfits = await self._read(raws, change.ingest)
 
@@ -354,6 +362,17 @@ def _applied(tx: WriteTx, tenant: str, mutations: Iterable[Mutation], source: st
         else:
             updated.append(mutation.entity_id)
     return BatchResult(tuple(created), tuple(updated), tuple(errors))
+
+
+def _taken(tx: WriteTx, tenant: str, readings: Sequence[Mutation], source: str) -> list[ItemRefusal]:
+    errors: list[ItemRefusal] = []
+    for one in readings:
+        outcome = tx.apply(tenant, one, source)
+        if isinstance(outcome, NgsiLdError):
+            errors.append(ItemRefusal(one.entity_id, outcome))
+            tx.reject(tenant, source, outcome.detail, one.entity_id.encode())
+    tx.heard(tenant, source, len(readings) - len(errors))
+    return errors
 
 
 def _joined(results: Iterable[BatchResult]) -> BatchResult:

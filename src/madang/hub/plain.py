@@ -117,12 +117,13 @@ def _new_layout(raw: Raw) -> Layout:
     if raw.get("id").__class__ is not str or raw.get("type").__class__ is not str:
         return _NOT_PLAIN
     shapes = {name: _KINDS.get(type(one), 0) for name, one in raw.items() if name not in ("id", "type")}
-    if not all(shape and _is_kept_name(name) for name, shape in shapes.items()):
+    if not all(shape and is_kept_name(name) for name, shape in shapes.items()):
         return _NOT_PLAIN
     return Layout(tuple(shapes), shapes, members[:2] == ["id", "type"])
 
 
-def _is_kept_name(name: str) -> bool:
+def is_kept_name(name: str) -> bool:
+    """Whether an attribute of this name, or a type, is kept under it."""
     try:
         return name[:1] != "@" and name not in HEAD and CORE_CONTEXT.canonical(name) == name
     except BadRequestDataError:

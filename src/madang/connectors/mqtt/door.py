@@ -11,8 +11,8 @@ import asyncio
 import logging
 import ssl
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Sized
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol  # Any: JSON members
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
 from madang.connectors.mqtt.config import MqttConfig, TopicRule
 from madang.connectors.mqtt.mapping import Json, Unreadable, compile_routes, read
+from madang.hub.changes import Mutation
 from madang.kernel.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Hub(Protocol):
     """The part of the hub that readings need."""
 
     async def ingest(self, tenant: str, fragments: Iterable[Mapping[str, Any]], *, source: str) -> Taken: ...
+    async def take(self, tenant: str, readings: Sequence[Mutation], *, source: str) -> Taken: ...
     async def reject(self, tenant: str, source: str, reason: str, raw: bytes) -> None: ...
 
 
@@ -50,6 +52,15 @@ class _Waiting:
     topic: str
     payload: bytes
     done: asyncio.Future[None] | None
+
+
+@dataclass(slots=True)
+class _Readings:
+    """What came under one rule: ready for the writer, or still to be read by the hub."""
+
+    rule: TopicRule
+    ready: list[Mutation] = field(default_factory=list)
+    fragments: list[Json] = field(default_factory=list)
 
 
 class MqttDoor:
@@ -114,7 +125,8 @@ class MqttDoor:
         if self._config.username:
             client.set_auth_credentials(self._config.username, self._config.password.reveal())
         client.set_config({"reconnect_retries": 0})
-        client.on_message = self._on_message
+        # A plain function costs 3 µs a message less than a coroutine (measured); only QoS 1 and 2 have to wait for one.
+        client.on_message = self._on_message if any(route.rule.qos for route in self._routes) else self._on_reading
         client.on_connect = self._on_connect
         self._client = client
         return client
@@ -127,13 +139,19 @@ class MqttDoor:
         self, _client: gmqtt.Client, topic: str, payload: bytes, qos: int, _properties: object
     ) -> int:
         done = asyncio.get_running_loop().create_future() if qos else None
-        self._queue.append(_Waiting(topic, bytes(payload), done))
-        self._arrived.set()
-        if len(self._queue) >= self._config.queue:
-            self._pause(True)
+        self._append(_Waiting(topic, bytes(payload), done))
         if done is not None:
             await done
         return 0
+
+    def _on_reading(self, _client: gmqtt.Client, topic: str, payload: bytes, _qos: int, _properties: object) -> None:
+        self._append(_Waiting(topic, bytes(payload), None))
+
+    def _append(self, waiting: _Waiting) -> None:
+        self._queue.append(waiting)
+        self._arrived.set()
+        if len(self._queue) >= self._config.queue:
+            self._pause(True)
 
     def _pause(self, pause: bool) -> None:
         # gmqtt has no public way to stop reading; its transport is the socket's own.
@@ -174,7 +192,7 @@ class MqttDoor:
 
     async def _store(self, batch: list[_Waiting]) -> None:
         now = self._clock()
-        fragments: dict[str, tuple[TopicRule, list[Json]]] = {}
+        readings: dict[str, _Readings] = {}
         aside: list[Awaitable[None]] = []
         for place, waiting in enumerate(batch, 1):
             if place % _SLICE == 0:
@@ -183,16 +201,27 @@ class MqttDoor:
             if isinstance(found, Unreadable):
                 aside += self._set_aside(waiting, found.reason)
                 continue
-            rule = found[0].rule
-            known = fragments.get(rule.topic)
+            route, said = found
+            known = readings.get(route.rule.topic)
             if known is None:
-                known = fragments[rule.topic] = (rule, [])
-            known[1].append(found[1])
-        for rule, readings in fragments.values():
-            result = await self._hub.ingest(rule.authority, readings, source=source_of(rule))
-            self.counts["stored"] += len(readings) - len(result.errors)
-            self.counts["rejected"] += len(result.errors)
+                known = readings[route.rule.topic] = _Readings(route.rule)
+            if isinstance(said, Mutation):
+                known.ready.append(said)
+            else:
+                known.fragments.append(said)
+        for known in readings.values():
+            await self._take(known)
         await asyncio.gather(*aside)
+
+    async def _take(self, readings: _Readings) -> None:
+        rule, source = readings.rule, source_of(readings.rule)
+        refused = 0
+        if readings.ready:
+            refused += len((await self._hub.take(rule.authority, readings.ready, source=source)).errors)
+        if readings.fragments:
+            refused += len((await self._hub.ingest(rule.authority, readings.fragments, source=source)).errors)
+        self.counts["stored"] += len(readings.ready) + len(readings.fragments) - refused
+        self.counts["rejected"] += refused
 
     def _set_aside(self, waiting: _Waiting, reason: str) -> list[Awaitable[None]]:
         self.counts["rejected"] += 1

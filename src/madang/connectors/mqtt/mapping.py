@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -12,6 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 from madang.connectors.mqtt.config import AttributeRule, TopicRule
+from madang.hub.changes import Mutation, reading
+from madang.hub.entity import NULL, Shape
+from madang.hub.names import is_uri
+from madang.hub.plain import is_kept_name
 from madang.kernel.canonical import parse_json
 from madang.kernel.clock import instant_text, parse_instant
 from madang.kernel.errors import ConfigError, MadangError
@@ -38,8 +42,11 @@ class Route:
     rule: TopicRule
     pattern: re.Pattern[str]
     filter: str
-    entities: dict[str, str] = field(default_factory=dict, compare=False)
-    """Topics that came before, and the entities they stand for: devices send to the same ones for ever."""
+    shapes: Mapping[str, int] | None = None
+    """Of the attributes, where all that comes is plain Properties under kept names: then nothing is left to check."""
+    entities: dict[str, tuple[str, bool]] = field(default_factory=dict, compare=False)
+    """Topics that came before, the entities they stand for, whether their readings are in kept form: devices send to
+    the same topics for ever."""
 
 
 def compile_routes(rules: Sequence[TopicRule]) -> list[Route]:
@@ -61,52 +68,73 @@ def _route(rule: TopicRule) -> Route:
     pattern = "/".join(
         f"(?P<{found[1]}>[^/]+)" if (found := _PLACE.fullmatch(level)) else re.escape(level) for level in levels
     )
-    return Route(rule, re.compile(pattern), _PLACE.sub("+", rule.topic))
+    shapes = dict.fromkeys(rule.attributes, int(Shape.PROPERTY)) if _is_plain(rule) else None
+    return Route(rule, re.compile(pattern), _PLACE.sub("+", rule.topic), shapes)
+
+
+def _is_plain(rule: TopicRule) -> bool:
+    units = [attribute.unit for attribute in rule.attributes.values()]
+    names = (rule.entity_type, *rule.attributes)
+    return rule.payload == "json" and not rule.lon and NULL not in units and all(map(is_kept_name, names))
 
 
 def read(
     routes: Sequence[Route], topic: str, payload: bytes, now: datetime, max_payload: int
-) -> tuple[Route, Json] | Unreadable:
-    """The entity fragment (normalized NGSI-LD) a message stands for, or why there is none."""
+) -> tuple[Route, Json | Mutation] | Unreadable:
+    """What a message stands for, or why it stands for nothing: a reading ready for the writer where it is plain (that
+    saves half of what taking it costs, measured), else an entity fragment (normalized NGSI-LD)."""
     for route in routes:
-        entity_id = route.entities.get(topic)
-        if entity_id is None:
-            entity_id = _entity_of(route, topic)
-        if entity_id is not None:
+        entity = route.entities.get(topic) or _entity_of(route, topic)
+        if entity is not None:
             try:
-                return route, _fragment(route.rule, entity_id, payload, now, max_payload)
+                return route, _message(route, entity, payload, now, max_payload)
             except (MadangError, ValueError, ArithmeticError) as error:
                 return Unreadable(str(error))
     return Unreadable("no topic rule matches")
 
 
-def _entity_of(route: Route, topic: str) -> str | None:
+def _entity_of(route: Route, topic: str) -> tuple[str, bool] | None:
     """The entity a topic stands for (empty where the payload says it), or None where the rule does not match."""
     match = route.pattern.fullmatch(topic)
     if match is None:
         return None
     names = {name: quote(value, safe="-._~:") for name, value in match.groupdict().items()}
     entity_id = route.rule.entity_id.format_map(names)
+    entity = entity_id, route.shapes is not None and is_uri(entity_id)
     if len(route.entities) < _TOPICS_KEPT:
-        route.entities[topic] = entity_id
-    return entity_id
+        route.entities[topic] = entity
+    return entity
 
 
-def _fragment(rule: TopicRule, entity_id: str, payload: bytes, now: datetime, max_payload: int) -> Json:
+def _message(
+    route: Route, entity: tuple[str, bool], payload: bytes, now: datetime, max_payload: int
+) -> Json | Mutation:
+    rule, (entity_id, plain) = route.rule, entity
     body = parse_json(payload, max_bytes=max_payload, where="payload")
     if not isinstance(body, dict):
         raise ValueError("the payload is not a JSON object")
     if rule.payload == "ngsi-ld":
         return _own_entity(rule, body)
+    attributes = _attributes(rule, body, now)
+    if plain and route.shapes is not None:
+        shapes = route.shapes
+        if len(attributes) < len(shapes):
+            shapes = {name: shapes[name] for name in attributes}
+        return reading(entity_id, (rule.entity_type,), attributes, shapes)
+    fragment: Json = {"id": entity_id, "type": rule.entity_type} | attributes
+    return fragment | _location(rule, body) if rule.lon else fragment
+
+
+def _attributes(rule: TopicRule, body: Json, now: datetime) -> Json:
     observed_at = _observed(rule, body, now)
-    entity: Json = {"id": entity_id, "type": rule.entity_type}
+    attributes: Json = {}
     for name, attribute in rule.attributes.items():
         value = _find(body, attribute.path)
         if value is not None:
-            entity[name] = _property(attribute, value, observed_at)
-    if len(entity) == 2:
+            attributes[name] = _property(attribute, value, observed_at)
+    if not attributes:
         raise ValueError(f"none of {', '.join(rule.attributes)} is in the payload")
-    return entity | _location(rule, body) if rule.lon else entity
+    return attributes
 
 
 def _own_entity(rule: TopicRule, body: Json) -> Json:
@@ -137,6 +165,8 @@ def _checked(rule: AttributeRule, value: object) -> object:
     if rule.kind == "text":
         if not isinstance(value, str):
             raise ValueError(f"{rule.path} is not text")
+        if value == NULL:
+            raise ValueError(f"{rule.path} is an NGSI-LD Null")
         return value
     if rule.kind == "boolean":
         if not isinstance(value, bool):
