@@ -55,6 +55,23 @@ def test_each_trigger_fires_for_its_changes_and_no_others(
     run(test)
 
 
+def test_what_is_written_again_with_the_same_content_is_no_change(open_hub: OpenHub) -> None:
+    async def test() -> None:
+        async with desk(open_hub) as one:
+            await one.subscribe(notificationTrigger=["entityUpdated"])
+            await good(one.client.post("/entities", sensor(1, a=1)))
+            for value in (1, True, True, 2):
+                await good(
+                    one.client.send("PATCH", f"/entities/{ID}/attrs", {"a": {"type": "Property", "value": value}})
+                )
+            seen = {"type": "Property", "value": 2, "observedAt": "2026-05-01T00:00:00Z"}
+            await good(one.client.send("PATCH", f"/entities/{ID}/attrs", {"a": seen}))
+            got = await one.told_nothing_until(sensor(9))
+            assert [each.entity["a"]["value"] for each in got] == [1, True, 2, 2]
+
+    run(test)
+
+
 def test_only_watched_attributes_trigger(open_hub: OpenHub) -> None:
     async def test() -> None:
         async with desk(open_hub) as one:
@@ -331,6 +348,19 @@ def test_deleted_attributes_and_entities_say_so(open_hub: OpenHub) -> None:
             attribute, entity = (each.entity for each in await one.receiver.wait(2, "/simple"))
             assert attribute == {"id": ID, "type": "Sensor", "a": 1, "b": NULL}
             assert entity.keys() == {"id", "type", "deletedAt"}
+
+    run(test)
+
+
+def test_system_times_of_a_deleted_entity_are_told_where_asked_for(open_hub: OpenHub) -> None:
+    async def test() -> None:
+        async with desk(open_hub) as one:
+            await one.subscribe(notificationTrigger=["entityDeleted"], sysAttrs=True)
+            await good(one.client.post("/entities", sensor(1, a=1)))
+            await good(one.client.send("DELETE", f"/entities/{ID}"))
+            entity = (await one.receiver.wait(1))[0].entity
+            assert entity.keys() == {"id", "type", "createdAt", "modifiedAt", "deletedAt"}
+            assert entity["createdAt"] <= entity["deletedAt"]
 
     run(test)
 

@@ -73,7 +73,7 @@ class Happening:
         return watched is None or not watched.isdisjoint(self.touched)
 
     def sorted(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        """The attributes with an instance that was created, updated, deleted by an update."""
+        """The attributes with an instance that an update created, gave another content, deleted (clause 5.8.6)."""
         if self._sorted is None:
             created, updated, deleted = set(), set(), set()
             for name in self.touched:
@@ -82,7 +82,8 @@ class Happening:
                     created.add(name)
                 if was.keys() - now.keys():
                     deleted.add(name)
-                if _instances(self._changed.get(name)).keys() & was.keys() & now.keys():
+                written = _instances(self._changed.get(name)).keys() & was.keys() & now.keys()
+                if any(_differ(was[key], now[key]) for key in written):
                     updated.add(name)
             self._sorted = frozenset(created), frozenset(updated), frozenset(deleted)
         return self._sorted
@@ -102,6 +103,15 @@ def _phase(observed: Observed) -> Phase:
     if observed.after is None:
         return Phase.DELETED
     return Phase.CREATED if observed.before is None else Phase.UPDATED
+
+
+def _differ(was: Json, now: Json) -> bool:
+    """Whether two instances say something else; true and 1 are not the same."""
+    return bool(was != now) or _bytes(was) != _bytes(now)
+
+
+def _bytes(instance: Json) -> bytes:
+    return orjson.dumps(instance, option=orjson.OPT_SORT_KEYS)
 
 
 def _meet(names: frozenset[str], watched: frozenset[str] | None) -> bool:

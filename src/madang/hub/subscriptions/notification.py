@@ -119,6 +119,8 @@ def shown(
     if each.phase is Phase.DELETED:
         types = [names.term(name) for name in each.types]
         entity: dict[str, Json] = {"id": each.id, "type": types[0] if len(types) == 1 else types}
+        if view.system:
+            entity |= {"createdAt": time_text(each.created_ms), "modifiedAt": time_text(each.modified_ms)}
         entity["deletedAt"] = time_text(at_ms)
     else:
         entity = render(each.stored(), view, names, reached.graph_from(each.id))
@@ -137,7 +139,7 @@ def _add_gone(entity: dict[str, Json], view: View, each: Occurrence, names: Cont
         if view.form is Form.SIMPLIFIED:
             entity.setdefault(term, NULL)
             continue
-        said = [_tomb(tomb, view, at_ms) for tomb in wanted]
+        said: list[Json] = [_tomb(tomb, view, at_ms) for tomb in wanted]
         if term in entity:
             there = entity[term]
             said = [*(there if isinstance(there, list) and _is_instances(there) else [there]), *said]
