@@ -76,6 +76,12 @@ def test_an_instant_that_leaves_the_calendar_in_utc_is_refused_as_a_value(text: 
         parse_instant(text)
 
 
+@pytest.mark.parametrize("text", ["now", "19026-11-22T17:37:43+00:00", ""])
+def test_what_is_no_instant_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no time; write e\.g\. 2026"):
+        parse_instant(text)
+
+
 def test_screens_show_korean_time() -> None:
     assert seoul_text(datetime(2026, 11, 22, 15, 30, tzinfo=UTC)) == "2026-11-23 00:30:00"
     assert seoul_text(datetime(2026, 11, 22, 9, tzinfo=timezone(timedelta(hours=9)))) == "2026-11-22 09:00:00"

@@ -18,7 +18,10 @@ def system_clock() -> datetime:
 
 def parse_instant(text: str) -> datetime:
     """Reads an RFC 3339 instant with its offset; raises `ValueError` for one without, or outside the UTC calendar."""
-    value = datetime.fromisoformat(text)
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no time; write e.g. 2026-11-22T09:00:00+09:00") from error
     if value.tzinfo is None:
         raise ValueError(f"{text!r} has no UTC offset; write e.g. 2026-11-22T09:00:00+09:00")
     try:
