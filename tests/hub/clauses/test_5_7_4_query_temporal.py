@@ -151,6 +151,21 @@ def test_a_scope_counts_for_as_long_as_it_held(open_hub: OpenHub) -> None:
     with_past(open_hub, body)
 
 
+def test_a_scope_without_a_time_counts_from_the_beginning(open_hub: OpenHub) -> None:
+    async def body(client: Client, hub: Hub) -> None:
+        await added(client, vehicle(ONE, speed=list(SPEEDS), scope="/Gimhae/North"), vehicle(TWO, speed=list(SPEEDS)))
+
+        async def check() -> None:
+            assert await listed(client, f"{NOON}&type=Vehicle&attrs=speed&scopeQ=/Gimhae/%23") == [
+                vehicle(ONE, speed=list(SPEEDS))
+            ]
+            assert await listed(client, f"{NOON}&type=Vehicle&attrs=speed&scopeQ=/Busan") == []
+
+        await twice(hub, check)
+
+    with_past(open_hub, body)
+
+
 def test_entities_are_paged_and_counted(open_hub: OpenHub) -> None:
     async def body(client: Client, hub: Hub) -> None:
         await city(client)

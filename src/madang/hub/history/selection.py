@@ -168,15 +168,19 @@ class Selection:
         found = (one.entity for one in self._read(self._wide, of) if related(body_of(one)["value"]))
         return self._table(_distinct(found))
 
-    # scopeQ: when an entity was in the scope.
+    # scopeQ: when an entity was in the scope; a first one without a time was there for all that was before.
 
     def _scoped(self) -> str:
         of = self._base & Sql("attribute = ?", [SCOPE])
         order = " ORDER BY entity, coalesce(observed_us, created_us), seq, place"
         spans: list[tuple[str, int, int]] = []
         last: tuple[str, int] | None = None
+        seen = ""
         for one in self._read(self._wide, of, order):
             at = one.observed_us if one.observed_us is not None else one.created_us
+            if one.entity != seen and one.observed_us is None:
+                at = -_FOREVER
+            seen = one.entity
             if last is not None:
                 spans.append((*last, at if last[0] == one.entity else _FOREVER))
             value = body_of(one)["value"]
