@@ -91,13 +91,14 @@ class Listening:
             self._connection.close()
 
     def _hear(self, connection: Connection) -> None:
-        for notice in connection.notifies(timeout=_TEST_S, stop_after=1):
+        heard = False
+        for notice in connection.notifies(timeout=_TEST_S, stop_after=1):  # several come at once: all must be taken
             said = orjson.loads(notice.payload)
             if said.get("o") != self._origin:
                 self._call(partial(self._on_notice, said))
             self._heard_s = time.monotonic()
-            return
-        if not self._stop.is_set():
+            heard = True
+        if not heard and not self._stop.is_set():
             connection.execute("SELECT 1")
             self._heard_s = time.monotonic()
 
