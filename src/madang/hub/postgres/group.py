@@ -405,11 +405,16 @@ class Group:
                 found[slot.catalog.tenant].append(slot.base.key)
         return found
 
-    def committed(self) -> Iterator[tuple[tuple[str, str], Stored]]:
-        """What the group changed, for the cache."""
+    def committed(self) -> Iterator[tuple[tuple[str, str], tuple[str, ...], Stored]]:
+        """What the group changed, for what is remembered, with the types it had before."""
         for key, slot in self._slots.items():
             if slot.row is not slot.base and slot.row is not None:
-                yield key, slot.row
+                yield key, slot.base.types if slot.base is not None else (), slot.row
+
+    def span(self, tenant: str, first: int) -> tuple[int, int]:
+        """The feed's positions before and of the last change of a tenant; `first` as in `observed`."""
+        before = first & ((1 << CHANGE_BITS) - 1)
+        return before, before + len(self._feeds[tenant].keys)
 
 
 def _columns(slots: list[_Slot]) -> tuple[Any, ...]:  # Any: arrays

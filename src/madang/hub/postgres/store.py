@@ -23,8 +23,9 @@ from madang.hub.errors import CursorLostError, StoreUnavailableError
 from madang.hub.feed import FeedChange, read_cursor, write_cursor
 from madang.hub.moving import to_sqlite
 from madang.hub.postgres.address import Connection, check_address, connect
-from madang.hub.postgres.arrays import texts
+from madang.hub.postgres.arrays import integers, texts
 from madang.hub.postgres.catalog import Catalog, Tenant, load_catalogs
+from madang.hub.postgres.following import FollowedColumns
 from madang.hub.postgres.group import LOAD
 from madang.hub.postgres.listening import AdvisoryLease, Listening, Notice
 from madang.hub.postgres.reader import Readers, consistently, page
@@ -33,7 +34,8 @@ from madang.hub.postgres.session import PostgresSession
 from madang.hub.postgres.sql import Select, build
 from madang.hub.postgres.writer import CHANNEL, Committed, Unit, Writer
 from madang.hub.query import Query, type_names
-from madang.hub.sqlite.group import moment_of, ms_of, stored_of
+from madang.hub.sqlite.columns import plan
+from madang.hub.sqlite.group import COLUMNS, moment_of, ms_of, stored_of
 from madang.hub.sqlite.schema import CHANGE_BITS
 from madang.hub.store import Feed, Lease, Observer, Page, Reject, RejectSummary, Touches, WriteTx
 from madang.hub.wakes import Wakes
@@ -59,6 +61,8 @@ class PostgresStore:
         self._tenants: dict[str, Tenant] = {}
         self._codes: dict[int, str] = {}
         self._cache: dict[tuple[str, str], Stored] = {}
+        self._by_key: dict[int, Stored] = {}
+        """The same entities as in `_cache`."""
         self._cached_bytes = 0
         self._waiting: list[tuple[Unit, asyncio.Future[Any]]] = []  # Any: what works return
         self._writing: asyncio.Task[None] | None = None
@@ -73,6 +77,7 @@ class PostgresStore:
         self._origin = origin
         self._writer = Writer(address, self, clock, origin, config.indexed_attributes, config.rejects_kept)
         self._readers = Readers(address, config.query_timeout_s)
+        self._followed = FollowedColumns(self._readers, self._learn_again, config.column_bytes)
         self._write_thread = ThreadPoolExecutor(1, "hub-write")
         self._listening: Listening | None = None
 
@@ -136,11 +141,17 @@ class PostgresStore:
             return
         found.stamp = self._next_stamp()
         found.strangers += 1
-        gone = set(keys) if keys is not None else None
-        for held in [key for key, row in self._cache.items() if key[0] == tenant and (gone is None or row.key in gone)]:
-            self._cached_bytes -= _weight(self._cache.pop(held))
+        self._followed.heard(tenant)
+        if keys is None:
+            gone = [row for (code, _), row in self._cache.items() if code == tenant]
+        else:
+            gone = [row for key in keys if (row := self._by_key.get(key)) is not None]
+        for row in gone:
+            self._drop((tenant, row.id))
 
     def _on_notice(self, said: Notice) -> None:
+        if "t" not in said:  # a process that ends
+            return
         if said["t"] is None:
             self._on_lost()
             return
@@ -153,17 +164,23 @@ class PostgresStore:
 
     def _on_lost(self) -> None:
         """Anything may have happened."""
+        self._followed.lost()
         for code in self._tenants:
             self._forget(code, None)
         self._learn_soon()
         self._wakes.call_all()
 
     def _keep(self, key: tuple[str, str], row: Stored) -> None:
-        old = self._cache.pop(key, None)
-        self._cached_bytes += _weight(row) - (_weight(old) if old is not None else 0)
-        self._cache[key] = row
+        self._drop(key)
+        self._cached_bytes += _weight(row)
+        self._cache[key] = self._by_key[row.key] = row
         while self._cached_bytes > self._config.cache_bytes and self._cache:
-            self._cached_bytes -= _weight(self._cache.pop(next(iter(self._cache))))
+            self._drop(next(iter(self._cache)))
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        if (old := self._cache.pop(key, None)) is not None:
+            self._cached_bytes -= _weight(old)
+            self._by_key.pop(old.key, None)
 
     # Writing.
 
@@ -201,12 +218,20 @@ class PostgresStore:
         for code in committed.tenants:
             if (tenant := self._tenants.get(code)) is not None:
                 tenant.stamp = self._next_stamp()
-        for key, row in committed.rows:
+        turned: dict[str, list[tuple[tuple[str, ...], Stored]]] = {}
+        for key, types, row in committed.rows:
             tenant = self._tenants.get(key[0])
+            turned.setdefault(key[0], []).append((types, row))
             if row.body and tenant is not None and strangers.get(key[0], 0) == tenant.strangers:
                 self._keep(key, row)
-            elif (old := self._cache.pop(key, None)) is not None:
-                self._cached_bytes -= _weight(old)
+            else:
+                self._drop(key)
+        for code in {key[0] for key, _, row in committed.rows if not row.body} & self._tenants.keys():
+            self._tenants[code].strangers += 1  # a read that is under way must not bring back what is deleted
+        for code, span in committed.spans.items():
+            self._followed.committed(code, span, turned.get(code, ()))
+        for code in () if committed.certain else committed.tenants:
+            self._forget(code, None)
         self._wakes.call(committed.woken)
 
     # Reading.
@@ -286,10 +311,42 @@ class PostgresStore:
         if known is None:
             return empty
         await self._catch_up(known, query)
+        if (answer := await self._by_columns(known, query, types, bodies_only=bodies_only)) is not None:
+            return answer
         select = self._select(query, known.catalog, None if types is None else tuple(types))
         if select is None:
             return empty
         return await self._readers.run(partial(page, select=select, query=query, bodies_only=bodies_only))
+
+    async def _by_columns(
+        self, known: Tenant, query: Query, types: Collection[str] | None, *, bodies_only: bool
+    ) -> Page | None:
+        """The answer from memory, where it would be the server's to the last bit; see `following`."""
+        asked = plan(query, known.catalog.shapes) if self._believed else None
+        if asked is None or (types is not None and asked.type_name not in types):
+            return None
+        found = await self._followed.find(known, asked, query)
+        if found is None:
+            return None
+        (keys, more, total), versions = found
+        rows = [*map(self._by_key.get, keys)]
+        if not all(rows):
+            fetched = await self._fetch(known, [key for key, row in zip(keys, rows, strict=True) if row is None])
+            rows = [row or fetched.get(key) for key, row in zip(keys, rows, strict=True)]
+        there = [row for row, version in zip(rows, versions, strict=True) if row and row.version == version]
+        if len(there) != len(keys):  # changed since they were judged
+            return None
+        if bodies_only:
+            return Page((), [row.body for row in there], more, total)
+        return Page(there, (), more, total)
+
+    async def _fetch(self, known: Tenant, keys: list[int]) -> dict[int, Stored]:
+        """Entities by key, to be remembered."""
+        strangers = known.strangers
+        fetched = await self._readers.run(partial(_by_keys, keys=keys))
+        for row in fetched.values() if known.strangers == strangers else ():
+            self._keep_read((known.catalog.code, row.id), row)
+        return fetched
 
     async def _catch_up(self, known: Tenant, query: Query) -> None:
         """Before a query is answered by a type nobody knows here: another process may have just made it known."""
@@ -423,6 +480,7 @@ class PostgresStore:
             await self._writing
         if self._listening is not None:
             await asyncio.to_thread(self._stop_listening, self._listening)
+        await self._followed.close()
         self._write_thread.shutdown()
         self._readers.close()
         self._writer.close()
@@ -446,6 +504,11 @@ def _weight(row: Stored) -> int:
 
 def _load(connection: Connection, tenant: int, entity_id: str) -> tuple[Any, ...] | None:  # Any: column values
     return connection.execute(LOAD, (texts([entity_id]), tenant)).fetchone()
+
+
+def _by_keys(connection: Connection, keys: list[int]) -> dict[int, Stored]:
+    sql = f"SELECT {COLUMNS} FROM entity e WHERE e.key = ANY(%s) AND e.body IS NOT NULL"  # noqa: S608 -- constants
+    return {row[0]: stored_of(row) for row in connection.execute(sql, (integers(keys),))}
 
 
 def _changes(

@@ -32,6 +32,8 @@ _PATIENCE_S = 5.0
 _PAUSE_S = 0.05
 _CAREFUL_GROUPS = 8
 _CONFLICTS = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
+_UNPREPARED = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
+"""psycopg takes a statement for prepared although the pipeline it was to be prepared in failed before."""
 _SERVER_FAULTS = frozenset({"53", "57", "58"})
 """Classes of SQLSTATE: out of disk or memory, shut down, system error."""
 _TENANTS = 7_233_204_120
@@ -45,7 +47,12 @@ class Committed:
     """What a process must do once a group stands: see `PostgresStore`."""
 
     tenants: set[str] = field(default_factory=set)
-    rows: list[tuple[tuple[str, str], Stored]] = field(default_factory=list)
+    rows: list[tuple[tuple[str, str], tuple[str, ...], Stored]] = field(default_factory=list)
+    """Entities with the types they had before."""
+    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The feed's positions before and of the last change, by tenant."""
+    certain: bool = True
+    """Whether this is all that the group did."""
     catalogs: dict[str, Catalog] = field(default_factory=dict)
     woken: set[str] = field(default_factory=set)
 
@@ -132,8 +139,10 @@ class Writer:
                 self._careful = _CAREFUL_GROUPS
             except _UncertainError as error:
                 if self._stands():
-                    return Committed(tenants=set(touched), catalogs=self._fresh_catalogs(touched))
+                    return Committed(tenants=set(touched), catalogs=self._fresh_catalogs(touched), certain=False)
                 log.warning("the store was lost while a group was being committed; it runs again", exc_info=error)
+            except _UNPREPARED:
+                self.connection.close()
             except psycopg.Error as error:
                 if not is_outage(error, self.connection):
                     raise
@@ -215,7 +224,11 @@ class Writer:
         self._last_ms = max((self._last_ms, *(int(first[1]) for first in firsts.values())))
         self._careful = max(0, self._careful - 1)
         fresh = self._fresh_catalogs(group.discovering)
-        return Committed({*group.dirty}, [*group.committed()], fresh, set(group.session.woken))
+        spans = {tenant: group.span(tenant, int(first[0])) for tenant, first in firsts.items()}
+        certain = group.discovering <= fresh.keys()
+        return Committed(
+            {*group.dirty}, [*group.committed()], spans, certain, catalogs=fresh, woken=set(group.session.woken)
+        )
 
     @staticmethod
     def _tell(group: Group, firsts: Mapping[str, tuple[Any, ...]], observers: Iterable[Observer]) -> None:
