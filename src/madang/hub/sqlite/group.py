@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import apsw
 import orjson
 
-from madang.hub.changes import Effect, Mutation, Op, Outcome, Reading, Stored, take_in
+from madang.hub.changes import Effect, Mutation, Op, Outcome, Reading, Stored, dumps, take_in
 from madang.hub.entity import MAX_GEOMETRIES, Json
 from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.geo import box_of
@@ -29,14 +29,13 @@ _LOAD = f"SELECT {COLUMNS} FROM entity e WHERE e.tenant = ? AND e.id = ?"  # noq
 _LOAD_MANY = f"SELECT {COLUMNS} FROM json_each(?) j CROSS JOIN entity e ON e.id = j.value WHERE e.tenant = ?"  # noqa: S608
 _INSERT = (
     "INSERT INTO entity (key, tenant, id, types, created_ms, modified_ms, version, source_version, spots, expires_ms,"
-    " stamps, body, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?))"
+    " stamps, body, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, jsonb(CAST(?12 AS TEXT)))"
 )
+"""A body is handed over once, as bytes: as text it would be decoded and encoded again, 2 µs of 6 (measured)."""
 _UPDATE = (
-    "UPDATE entity SET types = ?, created_ms = ?, modified_ms = ?, version = ?, source_version = ?, spots = ?,"
-    " expires_ms = ?, stamps = ?, body = ?, doc = jsonb(?) WHERE key = ?"
+    "UPDATE entity SET types = ?1, created_ms = ?2, modified_ms = ?3, version = ?4, source_version = ?5, spots = ?6,"
+    " expires_ms = ?7, stamps = ?8, body = ?9, doc = jsonb(CAST(?9 AS TEXT)) WHERE key = ?10"
 )
-_EXCHANGE = "UPDATE entity SET modified_ms = ?, version = ?, stamps = ?, body = ?, doc = jsonb(?) WHERE key = ?"
-"""What most updates come to: 10 % less than with columns that stay as they are (measured)."""
 _SOURCE = (
     "INSERT INTO source VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, name) DO UPDATE SET last_ms = excluded.last_ms,"
     " readings = readings + excluded.readings, rejects = rejects + excluded.rejects"
@@ -145,7 +144,7 @@ class _Slot:
             row.key,
             row.id,
             row.types,
-            orjson.dumps(self.document),
+            dumps(self.document),
             self.stamps,
             row.created_ms,
             at_ms,
@@ -158,16 +157,6 @@ class _Slot:
 
 
 _Row = tuple[Any, ...]  # Any: column values
-
-
-def _only_exchanged(base: Stored, row: Stored) -> bool:
-    return (
-        row.types == base.types
-        and row.created_ms == base.created_ms
-        and row.source_version == base.source_version
-        and row.spots == base.spots
-        and row.expires_ms == base.expires_ms
-    )
 
 
 class Group:
@@ -370,7 +359,7 @@ class Group:
         for slot in self._slots.values():
             if slot.turns:
                 slot.settle(self.at_ms)
-        for sql, rows in zip((_INSERT, _UPDATE, _EXCHANGE), self._rows(), strict=True):
+        for sql, rows in zip((_INSERT, _UPDATE), self._rows(), strict=True):
             if rows:
                 many(sql, rows)
         kinds = [*self._new_kinds()]
@@ -392,9 +381,9 @@ class Group:
     def _touched(self) -> Iterator[_Slot]:
         return (slot for slot in self._slots.values() if slot.row is not slot.base)
 
-    def _rows(self) -> tuple[list[_Row], list[_Row], list[_Row]]:
-        """The rows that are new, that change in columns others than the common ones, and those that do not."""
-        fresh, known, exchanged = list[_Row](), list[_Row](), list[_Row]()
+    def _rows(self) -> tuple[list[_Row], list[_Row]]:
+        """The rows that are new and those that are not."""
+        fresh, known = list[_Row](), list[_Row]()
         texts: dict[int, str | None] = {}
         for slot in self._touched():
             row, base = slot.row, slot.base
@@ -403,17 +392,13 @@ class Group:
             if stamps == "":
                 stamps = texts[id(row.stamps)] = orjson.dumps(row.stamps).decode() if row.stamps else None
             body = row.body or None
-            text = row.body.decode() if body is not None else None
-            if base is not None and _only_exchanged(base, row):
-                exchanged.append((row.modified_ms, row.version, stamps, body, text, row.key))
-                continue
-            middle = (row.modified_ms, row.version, row.source_version, row.spots, row.expires_ms, stamps, body, text)
+            middle = (row.modified_ms, row.version, row.source_version, row.spots, row.expires_ms, stamps, body)
             types = row.types[0] if len(row.types) == 1 else "\n".join(row.types)
             if base is None:
                 fresh.append((row.key, slot.catalog.tenant, row.id, types, row.created_ms, *middle))
             else:
                 known.append((types, row.created_ms, *middle, row.key))
-        return fresh, known, exchanged
+        return fresh, known
 
     def _new_kinds(self) -> Iterator[tuple[int, int]]:
         for slot in self._touched():
