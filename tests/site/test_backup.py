@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sqlite3
@@ -15,6 +16,11 @@ from typing import Any
 import apsw
 import pytest
 
+from madang.hub.config import HubConfig
+from madang.hub.history.instances import body_of
+from madang.hub.history.query import HistoryQuery
+from madang.hub.hub import Hub
+from madang.hub.query import Query
 from madang.kernel.errors import BadRequestError, ConflictError, NotFoundError
 from madang.site.backup import MANIFEST, back_up, restore
 from madang.site.config import Config, load
@@ -65,6 +71,49 @@ def config(tmp_path: Path) -> Iterator[Config]:
 @pytest.fixture(params=["copy", "copy.tar", "copy.tar.gz"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "elsewhere" / str(request.param)
+
+
+async def _readings(config: Config, *add: int, roll: bool = False) -> list[int]:
+    """The values the hub knows of one sensor, after more have come."""
+    hub_config = config.rooms["hub"]
+    assert isinstance(hub_config, HubConfig)
+    hub = await Hub.open(hub_config)
+    for value in add:
+        await hub.upsert("one", [{"id": "urn:x:1", "type": "A", "a": {"type": "Property", "value": value}}], source="s")
+    if roll:
+        await hub.past.roller.roll_all()
+    page = await hub.history("one", HistoryQuery(Query(ids=("urn:x:1",))))
+    await hub.close()
+    return sorted(body_of(one)["value"] for entity in page.entities for one in entity.instances)
+
+
+def test_older_history_comes_back_with_the_store_it_belongs_to(tmp_path: Path, target: Path) -> None:
+    config = load(initialise(tmp_path / "city"))
+    with closing(sqlite3.connect(config.civic_path)) as civic:
+        civic.execute("CREATE TABLE incident (id TEXT, number TEXT)")
+    assert asyncio.run(_readings(config, 1, 2, roll=True)) == [1, 2]
+    files = {path.name for path in config.history_path.rglob("*.parquet")}
+    assert files
+    back_up(config, target, now=NOW)
+    assert asyncio.run(_readings(config, 3, roll=True)) == [1, 2, 3]
+    shutil.rmtree(config.history_path)
+
+    aside = restore(config, target, now=NOW)
+
+    assert aside is not None
+    assert {path.name for path in config.history_path.rglob("*.parquet")} == files
+    assert asyncio.run(_readings(config, 4, roll=True)) == [1, 2, 4]
+
+
+def test_a_backup_without_files_that_history_needs_is_none(tmp_path: Path, target: Path) -> None:
+    config = load(initialise(tmp_path / "city"))
+    with closing(sqlite3.connect(config.civic_path)) as civic:
+        civic.execute("CREATE TABLE incident (id TEXT, number TEXT)")
+    asyncio.run(_readings(config, 1, roll=True))
+    shutil.rmtree(config.history_path)
+    with pytest.raises(NotFoundError, match="history lacks"):
+        back_up(config, target, now=NOW)
+    assert not target.exists()
 
 
 def test_what_was_backed_up_comes_back(config: Config, target: Path) -> None:

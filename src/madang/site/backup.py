@@ -11,7 +11,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 FORMAT = 1
 CIVIC, HUB, CHECKPOINTS = "civic.sqlite3", "hub.sqlite3", "audit-checkpoints.jsonl"
+HISTORY = "hub.history"
 _ARCHIVES = (".tar", ".tar.gz", ".tgz")
 _PART_BYTES = 1 << 20
 
@@ -71,12 +72,14 @@ def before_upgrade(config: Config) -> Path:
 def _copy(config: Config, stage: Path, progress: Progress) -> Iterator[Kept]:
     progress("civic store")
     yield _described(stage / CIVIC, _copy_civic(config.civic_path, stage / CIVIC))
+    _link_history(config.history_path, stage / HISTORY)
     if config.hub_address:
         progress("hub store")
         yield _described(stage / HUB, _copy_clustered_hub(config.hub_address, stage / HUB))
     elif config.hub_path.exists():
         progress("hub store")
         yield _described(stage / HUB, _copy_hub(config.hub_path, stage / HUB))
+    yield from _keep_history(config.history_path, stage)
     checkpoints = getattr(config.rooms.get("journal"), "checkpoint_file", None)
     if checkpoints is not None and Path(checkpoints).exists():
         shutil.copy2(checkpoints, stage / CHECKPOINTS)
@@ -127,6 +130,53 @@ def _copy_clustered_hub(address: str, target: Path) -> dict[str, int]:
     moved = moving.move(address, str(target), lambda _table, _done, _all: None)
     _synced(target)
     return {one.table: one.rows_to for one in moved}
+
+
+def _link_history(folder: Path, target: Path) -> None:
+    """Keeps the files of older history from going: they never change, but they are replaced and then removed.
+
+    Done before the store is copied and once more after, so that whatever moment the copy shows, its files are there.
+    """
+    for found in [folder / "STORE", *folder.glob("*/*/*.parquet")]:
+        kept = target / found.relative_to(folder)
+        if kept.exists():
+            continue
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                os.link(found, kept)
+            except OSError:
+                shutil.copy2(found, kept)
+
+
+def _keep_history(folder: Path, stage: Path) -> Iterator[Kept]:
+    """Keeps the files that the copied store lists, and no others; raises `NotFoundError` where one is away."""
+    _link_history(folder, stage / HISTORY)
+    listed = _history_of(stage / HUB)
+    for found in stage.glob(f"{HISTORY}/*/*/*"):
+        if str(found.relative_to(stage / HISTORY)) not in listed:
+            found.unlink()
+    for name in sorted(listed | {"STORE"} if listed else listed):
+        kept = stage / HISTORY / name
+        if not kept.exists():
+            raise NotFoundError(f"the hub's history lacks {folder / name}; nothing was written")
+        yield replace(_described(kept, {}), name=f"{HISTORY}/{name}")
+    if not listed:
+        shutil.rmtree(stage / HISTORY, ignore_errors=True)
+
+
+def _history_of(hub: Path) -> set[str]:
+    if not hub.exists():
+        return set()
+    import apsw
+
+    copy = apsw.Connection(str(hub), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return {str(path) for (path,) in copy.execute("SELECT path FROM history_file WHERE gone_ms IS NULL")}
+    except apsw.SQLError:  # a store from before there were files
+        return set()
+    finally:
+        copy.close()
 
 
 def _is_shadow(name: str, tables: list[str]) -> bool:
@@ -218,15 +268,21 @@ def _unpack(source: Path, stage: Path) -> None:
         for name in (MANIFEST, CIVIC, HUB, CHECKPOINTS):
             if (source / name).is_file():
                 shutil.copy2(source / name, stage / name)
+        if (source / HISTORY).is_dir():
+            shutil.copytree(source / HISTORY, stage / HISTORY)
         return
     try:
         with tarfile.open(source) as archive:
-            members = [item for item in archive.getmembers() if item.name in (MANIFEST, CIVIC, HUB, CHECKPOINTS)]
+            members = [item for item in archive.getmembers() if _is_ours(item.name)]
             archive.extractall(stage, members, filter="data")
     except FileNotFoundError:
         raise NotFoundError(f"there is no backup at {source}") from None
     except (tarfile.TarError, OSError, EOFError) as error:
         raise BadRequestError(f"{source} is not a backup of Madang: {error}") from None
+
+
+def _is_ours(name: str) -> bool:
+    return name in (MANIFEST, CIVIC, HUB, CHECKPOINTS) or name.startswith(f"{HISTORY}/")
 
 
 def verified(directory: Path) -> dict[str, Any]:  # Any: decoded JSON
@@ -236,7 +292,7 @@ def verified(directory: Path) -> dict[str, Any]:  # Any: decoded JSON
         files = {str(name): str(facts["sha256"]) for name, facts in manifest["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadRequestError(f"this is not a backup of Madang: it has no readable {MANIFEST}") from None
-    if manifest.get("format") != FORMAT or CIVIC not in files or not set(files) <= {CIVIC, HUB, CHECKPOINTS}:
+    if manifest.get("format") != FORMAT or CIVIC not in files or not all(map(_is_ours, files)):
         raise BadRequestError(f"this backup has a form this release does not know: {manifest.get('format')!r}")
     for name, expected in files.items():
         path = directory / name
@@ -270,11 +326,14 @@ def _exchange(config: Config, stage: Path, manifest: dict[str, Any], now: dateti
     if checkpoints is not None:
         places[CHECKPOINTS] = Path(checkpoints)
     aside = config.backups_dir / f"replaced-{now:%Y%m%dT%H%M%SZ}"
-    moved = [_move_aside(path, aside) for path in places.values()]
+    moved = [_move_aside(path, aside) for path in (*places.values(), config.history_path)]
     for name in manifest["files"]:
         if name in places:
             places[name].parent.mkdir(parents=True, exist_ok=True)
             shutil.move(stage / name, places[name])
+    if (stage / HISTORY).exists():
+        config.history_path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(stage / HISTORY, config.history_path)
     return aside if any(moved) else None
 
 

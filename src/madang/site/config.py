@@ -195,6 +195,16 @@ class Config:
         return file if self.hub_address else self.base / str(getattr(self.rooms.get("hub"), "store", file))
 
     @property
+    def history_path(self) -> Path:
+        """The folder of the hub's older history."""
+        from madang.hub.config import HubConfig
+        from madang.hub.history.history import folder_of
+
+        hub = self.rooms["hub"]
+        assert isinstance(hub, HubConfig)
+        return self.base / folder_of(hub)
+
+    @property
     def backups_dir(self) -> Path:
         """Where copies made before an upgrade go."""
         return self.state_dir / self.stores.backups
@@ -266,6 +276,8 @@ def _derived(config: Config, raw: Mapping[str, Any]) -> dict[str, msgspec.Struct
     for name, values in derived.items():
         unsaid = {key: value for key, value in values.items() if key not in raw.get(name, {})}
         rooms[name] = msgspec.structs.replace(rooms[name], **unsaid)
+    if replace(config, rooms=rooms).hub_address and "history" not in raw.get("hub", {}):
+        rooms["hub"] = msgspec.structs.replace(rooms["hub"], history=str(config.state_dir / "hub.history"))
     return rooms
 
 
