@@ -361,6 +361,12 @@ def test_system_times_of_a_deleted_entity_are_told_where_asked_for(open_hub: Ope
             entity = (await one.receiver.wait(1))[0].entity
             assert entity.keys() == {"id", "type", "createdAt", "modifiedAt", "deletedAt"}
             assert entity["createdAt"] <= entity["deletedAt"]
+            await one.subscribe("/all", notificationTrigger=["entityDeleted"], sysAttrs=True, showChanges=True)
+            await good(one.client.post("/entities", sensor(1, a=1)))
+            await good(one.client.send("DELETE", f"/entities/{ID}"))
+            attribute = (await one.receiver.wait(1, "/all"))[0].entity["a"]
+            assert attribute.pop("createdAt") == attribute.pop("modifiedAt") <= attribute.pop("deletedAt")
+            assert attribute == {"type": "Property", "value": NULL, "previousValue": 1}
 
     run(test)
 

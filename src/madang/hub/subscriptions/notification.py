@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from madang.hub.changes import instances
+from madang.hub.changes import instances, stamp_of
 from madang.hub.contexts.context import Context
 from madang.hub.entity import NULL, VALUE_MEMBER
 from madang.hub.http.linked import Reach
@@ -139,7 +139,8 @@ def _add_gone(entity: dict[str, Json], view: View, each: Occurrence, names: Cont
         if view.form is Form.SIMPLIFIED:
             entity.setdefault(term, NULL)
             continue
-        said: list[Json] = [_tomb(tomb, view, at_ms) for tomb in wanted]
+        stored = each.stored() if view.system and each.phase is Phase.DELETED else None
+        said: list[Json] = [_tomb(tomb, view, at_ms, stamp_of(stored, name, tomb) if stored else ()) for tomb in wanted]
         if term in entity:
             there = entity[term]
             said = [*(there if isinstance(there, list) and _is_instances(there) else [there]), *said]
@@ -150,11 +151,12 @@ def _is_instances(value: list[Json]) -> bool:
     return all(isinstance(one, dict) for one in value)
 
 
-def _tomb(tomb: dict[str, Json], view: View, at_ms: int) -> dict[str, Json]:
+def _tomb(tomb: dict[str, Json], view: View, at_ms: int, times: Sequence[int]) -> dict[str, Json]:
     said = dict(tomb)
     if view.form is Form.CONCISE:
         said.pop("type")
     if view.system:
+        said |= zip(("createdAt", "modifiedAt"), map(time_text, times), strict=False)
         said["deletedAt"] = time_text(at_ms)
     return said
 
