@@ -31,7 +31,7 @@ def parse_json(
     """
     if len(data) > max_bytes:
         raise TooLargeError(f"{where} has {len(data)} bytes; at most {max_bytes} are taken", where=where)
-    if _depth(data) > max_depth:
+    if len(data) > max_depth and _depth(data) > max_depth:
         raise BadRequestError(f"{where} nests deeper than {max_depth} levels", where=where)
     try:
         return orjson.loads(data)

@@ -52,7 +52,7 @@ class MqttConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     keepalive_s: int = 30
     queue: int = 20_000
     """Messages that may wait for the hub; beyond, the broker is not read until half have gone."""
-    batch: int = 2_000
+    batch: int = 4_000
     """At most this many readings share one write."""
     max_payload: int = 65_536
     """A larger payload is refused, bytes."""

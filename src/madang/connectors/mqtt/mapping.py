@@ -172,7 +172,7 @@ def _checked(rule: AttributeRule, value: object) -> object:
         if not isinstance(value, bool):
             raise ValueError(f"{rule.path} is not true or false")
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not (type(value) is float or type(value) is int) or not math.isfinite(value):
         raise ValueError(f"{rule.path} is not a number: {str(value)[:40]!r}")
     if (rule.minimum is not None and value < rule.minimum) or (rule.maximum is not None and value > rule.maximum):
         raise ValueError(f"{rule.path} = {value} lies outside {rule.minimum} … {rule.maximum}")
@@ -183,7 +183,7 @@ def _observed(rule: TopicRule, body: Json, now: datetime) -> str:
     value = _find(body, rule.observed_at) if rule.observed_at else None
     if value is None:
         return instant_text(now)
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 4e9:
+    if (type(value) is int or type(value) is float) and 0 < value < 4e9:
         observed, text = _of_unix(value)
     elif isinstance(value, str):
         observed = parse_instant(value)
