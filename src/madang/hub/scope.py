@@ -13,13 +13,24 @@ _TERM = re.compile(r"/?[^/;,|()]+(?:/[^/;,|()]+)*\Z")
 
 
 def check_scope_query(text: str) -> str:
-    """The text, if it is a scope query: `/a/b`, `/a/+`, `/a/#`, with `;` for and, `,` or `|` for or."""
-    for part in re.split(r"[;,|]", text):
-        if not _TERM.match(part):
-            raise BadRequestDataError(
-                f"scopeQ has the part {part[:60]!r}", where="scopeQ", hint="e.g. /Gimhae/#,/Busan"
-            )
+    """The text, if it is a scope query: `/a/b`, `/a/+`, `/a/#`; `(/a;/b)` for and, `,` or `|` for or."""
+    for either in alternatives(text):
+        for part in either:
+            if not _TERM.match(part):
+                raise BadRequestDataError(
+                    f"scopeQ has the part {part[:60]!r}", where="scopeQ", hint="e.g. /Gimhae/#,(/Busan;/Company)"
+                )
     return text
+
+
+@lru_cache(maxsize=256)
+def alternatives(query: str) -> tuple[tuple[str, ...], ...]:
+    """A scope query as alternatives of scopes that must all be there; the parentheses of a conjunction are taken off.
+
+    The grammar knows no deeper nesting, and a parenthesis left over is no scope.
+    """
+    parts = (part[1:-1] if part[:1] == "(" and part[-1:] == ")" else part for part in re.split(r"[,|]", query))
+    return tuple(tuple(part.split(";")) for part in parts)
 
 
 def in_scope(query: str, kept: object) -> bool:
@@ -27,8 +38,7 @@ def in_scope(query: str, kept: object) -> bool:
     if not isinstance(kept, str):
         return False
     scopes = orjson.loads(kept) if kept.startswith("[") else [kept]
-    either = re.split(r"[,|]", query)
-    return any(all(any(_pattern(one).match(s) for s in scopes) for one in part.split(";")) for part in either)
+    return any(all(any(_pattern(one).match(s) for s in scopes) for one in either) for either in alternatives(query))
 
 
 @lru_cache(maxsize=256)

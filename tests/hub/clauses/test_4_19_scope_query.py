@@ -32,6 +32,9 @@ CITY = (
         ("/Gimhae|/Busan/Road", "14"),
         ("/Busan/#;/Company/#", "4"),
         ("/Busan/#;/Gimhae/#", ""),
+        ("(/Busan/Road;/Company/Bus)", "4"),
+        ("(/Busan/Road;/Gimhae)|/Gimhae/Road", "2"),
+        ("/Gimhae,(/Busan/#;/Company/+)", "14"),
         ("/Nowhere", ""),
         ("/gimhae", ""),
     ],
@@ -45,7 +48,7 @@ def test_entities_are_found_by_scope(open_client: OpenClient, asked: str, expect
     with_client(open_client, body)
 
 
-@pytest.mark.parametrize("wrong", ["//", "/a//b", "/a;", ",/a", "(/a"])
+@pytest.mark.parametrize("wrong", ["//", "/a//b", "/a;", ",/a", "(/a", "/a)", "()", "(/a,/b)", "((/a;/b))"])
 def test_what_is_no_scope_query_is_refused(open_client: OpenClient, wrong: str) -> None:
     async def body(client: Client) -> None:
         refused(await ask(client, "/entities", type="S", scopeQ=wrong), 400, "BadRequestData")

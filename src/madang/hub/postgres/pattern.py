@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 
 from madang.hub.errors import TooComplexQueryError
+from madang.hub.scope import alternatives
 
 _WORD, _SPACE = "A-Za-z0-9_", "\\t\\n\\f\\r "
 _CLASSES = {"d": "0-9", "w": _WORD, "s": _SPACE}
@@ -186,7 +187,7 @@ class _Translation:
 
 def scope_patterns(query: str) -> list[list[str]]:
     """A scope query (clause 4.19) as alternatives of patterns that must each match one of the scopes."""
-    return [[_scope_pattern(part) for part in either.split(";")] for either in re.split(r"[,|]", query)]
+    return [[_scope_pattern(part) for part in either] for either in alternatives(query)]
 
 
 def _scope_pattern(text: str) -> str:
