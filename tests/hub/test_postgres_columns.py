@@ -44,6 +44,7 @@ async def by_sql(store: PostgresStore, query: Query) -> Page:
     """What PostgreSQL says. The columns stay in place."""
     with (
         mock.patch.object(store._followed.columns, "covers", return_value=False),
+        mock.patch.object(store._followed.columns, "find", return_value=None),
         mock.patch.object(store._followed.columns, "wish", return_value=None),
     ):
         return await store.query("one", query, bodies_only=True)

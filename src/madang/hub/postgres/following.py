@@ -125,14 +125,20 @@ class FollowedColumns:
     async def find(self, known: Tenant, asked: Plan, query: Query) -> tuple[Found, list[int]] | None:
         """A page, and the version each of its entities was judged by; None where columns cannot tell."""
         tenant = known.catalog.code
-        if not self.columns.covers(tenant, asked):
+        following = self._following.get(tenant)
+        if following is None or following.caught != following.heard:
+            if not self.columns.covers(tenant, asked):
+                self._wish(known, asked)
+                return None
+            if not await self._in_step(known):
+                return None
+            if plan(query, known.catalog.shapes) is None:  # another process gave an attribute another shape
+                return None
+        found = self.columns.find(tenant, asked, query)
+        if found is None:
             self._wish(known, asked)
             return None
-        if not await self._in_step(known):
-            return None
-        now = plan(query, known.catalog.shapes)  # another process may have given an attribute another shape
-        found = self.columns.find(tenant, now, query) if now is not None else None
-        return None if found is None else (found, self.columns.versions_of(tenant, asked, found[0]))
+        return found, self.columns.versions_of(tenant, asked, found[0])
 
     async def _in_step(self, known: Tenant) -> bool:
         """Whether the columns have everything that was heard of until now; reads it where they have not."""

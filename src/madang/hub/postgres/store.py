@@ -333,8 +333,8 @@ class PostgresStore:
         if not all(rows):
             fetched = await self._fetch(known, [key for key, row in zip(keys, rows, strict=True) if row is None])
             rows = [row or fetched.get(key) for key, row in zip(keys, rows, strict=True)]
-        there = [row for row, version in zip(rows, versions, strict=True) if row and row.version == version]
-        if len(there) != len(keys):  # changed since they were judged
+        there = [row for row in rows if row is not None]
+        if [row.version for row in there] != versions:  # changed since they were judged
             return None
         if bodies_only:
             return Page((), [row.body for row in there], more, total)
