@@ -258,15 +258,21 @@ def _range(from_at: str, to_at: str) -> tuple[datetime, datetime]:
 
 
 class Switch(Schema):
+    """A subscription to pause or to go on with, and why."""
+
     id: str = Field(min_length=1, max_length=2_000)
     reason: str = Field(min_length=1, max_length=500)
 
 
 class Letter(Schema):
+    """A parked notification."""
+
     id: str = Field(min_length=1, max_length=40)
 
 
 class Leaving(Letter):
+    """A parked notification to give up, and why."""
+
     reason: str = Field(min_length=1, max_length=500)
 
 

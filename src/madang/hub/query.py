@@ -28,6 +28,8 @@ MAX_HOPS = 10
 
 
 class Operator(StrEnum):
+    """How a value is compared with a literal (clause 4.9)."""
+
     EQUAL = "=="
     UNEQUAL = "!="
     LESS = "<"
@@ -58,6 +60,8 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Range:
+    """From `low` to `high`, both included."""
+
     low: Literal
     high: Literal
 
@@ -79,6 +83,8 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
+    """The attribute, or what the path leads to in it, is there."""
+
     path: Path
 
 
@@ -93,11 +99,15 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class All:
+    """Every part holds (`;`)."""
+
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
+    """At least one part holds (`|`)."""
+
     parts: tuple[Condition, ...]
 
 
@@ -115,16 +125,22 @@ Condition = Exists | Compare | All | AnyOf | Linked
 
 @dataclass(frozen=True, slots=True)
 class TypeName:
+    """An entity that has this type, by its expanded name (clause 4.17)."""
+
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class TypeAll:
+    """An entity that has all of them."""
+
     parts: tuple[TypeSelection, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TypeAny:
+    """An entity that has any of them."""
+
     parts: tuple[TypeSelection, ...]
 
 
@@ -132,6 +148,8 @@ TypeSelection = TypeName | TypeAll | TypeAny
 
 
 class Georel(StrEnum):
+    """How an entity's place lies to the one asked about (clause 4.10)."""
+
     NEAR = "near"
     WITHIN = "within"
     CONTAINS = "contains"

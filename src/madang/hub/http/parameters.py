@@ -79,6 +79,7 @@ _FORMS = {
 
 
 def check_parameters(parameters: Mapping[str, str], known: frozenset[str]) -> None:
+    """Raises `InvalidRequestError` for a parameter that the operation does not know, naming those it does."""
     for name in parameters:
         if name not in known:
             raise InvalidRequestError(
@@ -92,6 +93,7 @@ def check_parameters(parameters: Mapping[str, str], known: frozenset[str]) -> No
 
 
 def options_of(parameters: Mapping[str, str], known: frozenset[str]) -> frozenset[str]:
+    """The words of `options`; raises `BadRequestDataError` for one that is not known here."""
     given = frozenset(one for one in parameters.get("options", "").split(",") if one)
     if unknown := given - known:
         raise BadRequestDataError(f"options={sorted(unknown)[0][:60]} is not known here", where="options")
@@ -99,6 +101,7 @@ def options_of(parameters: Mapping[str, str], known: frozenset[str]) -> frozense
 
 
 def simplified(request: Request) -> bool:
+    """Whether a body comes in the simplified representation (`options` or `format`)."""
     if not request.query_string:
         return False
     options = options_of(request.parameters, UPSERT_OPTIONS)
@@ -109,6 +112,7 @@ def simplified(request: Request) -> bool:
 
 
 def view_of(request: Request, names: Context, known: frozenset[str]) -> View:
+    """How the answer is to be shown, from parameters that must all be known."""
     check_parameters(request.parameters, known)
     return read_view(request.parameters, names)
 
