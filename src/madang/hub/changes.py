@@ -162,7 +162,9 @@ def take_in(
         return False
     for name, value in reading.attributes.items():
         old = document.get(name)
-        if old is not None and (not _is_flat(old) or old["type"] != "Property" or _older(value, old)):
+        if old is None:
+            continue
+        if old.__class__ is not dict or old["type"] != "Property" or not old.keys() <= _FLAT or _older(value, old):
             return False
     for name, value in reading.attributes.items():
         known = stamps.get(name)
@@ -732,6 +734,8 @@ def _older(value: Attribute, old: Attribute) -> bool:
     new_at, old_at = value.get("observedAt"), old.get("observedAt")
     if new_at is None or old_at is None:
         return False
+    if len(new_at) == len(old_at):
+        return bool(new_at < old_at)
     return _sortable(new_at) < _sortable(old_at)
 
 

@@ -47,11 +47,8 @@ class Hub(Protocol):
     async def reject(self, tenant: str, source: str, reason: str, raw: bytes) -> None: ...
 
 
-@dataclass(slots=True)
-class _Waiting:
-    topic: str
-    payload: bytes
-    done: asyncio.Future[None] | None
+_Waiting = tuple[str, bytes, asyncio.Future[None] | None]
+"""Topic, payload, and who waits until it is stored."""
 
 
 @dataclass(slots=True)
@@ -139,13 +136,13 @@ class MqttDoor:
         self, _client: gmqtt.Client, topic: str, payload: bytes, qos: int, _properties: object
     ) -> int:
         done = asyncio.get_running_loop().create_future() if qos else None
-        self._append(_Waiting(topic, bytes(payload), done))
+        self._append((topic, payload, done))
         if done is not None:
             await done
         return 0
 
     def _on_reading(self, _client: gmqtt.Client, topic: str, payload: bytes, _qos: int, _properties: object) -> None:
-        self._append(_Waiting(topic, bytes(payload), None))
+        self._append((topic, payload, None))
 
     def _append(self, waiting: _Waiting) -> None:
         self._queue.append(waiting)
@@ -175,9 +172,9 @@ class MqttDoor:
             if self._paused and len(self._queue) <= self._config.queue // 2:
                 self._pause(False)
             await self._keep_trying(partial(self._store, batch))
-            for waiting in batch:
-                if waiting.done is not None and not waiting.done.done():
-                    waiting.done.set_result(None)
+            for _, _, done in batch:
+                if done is not None and not done.done():
+                    done.set_result(None)
 
     async def _keep_trying(self, store: Callable[[], Awaitable[None]]) -> None:
         wait_s = _RETRY_FIRST_S
@@ -194,12 +191,12 @@ class MqttDoor:
         now = self._clock()
         readings: dict[str, _Readings] = {}
         aside: list[Awaitable[None]] = []
-        for place, waiting in enumerate(batch, 1):
+        for place, (topic, payload, _) in enumerate(batch, 1):
             if place % _SLICE == 0:
                 await asyncio.sleep(0)  # others get their turn
-            found = read(self._routes, waiting.topic, waiting.payload, now, self._config.max_payload)
+            found = read(self._routes, topic, payload, now, self._config.max_payload)
             if isinstance(found, Unreadable):
-                aside += self._set_aside(waiting, found.reason)
+                aside += self._set_aside(topic, payload, found.reason)
                 continue
             route, said = found
             known = readings.get(route.rule.topic)
@@ -223,10 +220,10 @@ class MqttDoor:
         self.counts["stored"] += len(readings.ready) + len(readings.fragments) - refused
         self.counts["rejected"] += refused
 
-    def _set_aside(self, waiting: _Waiting, reason: str) -> list[Awaitable[None]]:
+    def _set_aside(self, topic: str, payload: bytes, reason: str) -> list[Awaitable[None]]:
         self.counts["rejected"] += 1
-        raw = f"{waiting.topic} ".encode()[:400] + waiting.payload[:_KEPT_BYTES]
-        rules = [route.rule for route in self._routes if route.pattern.fullmatch(waiting.topic)][:1]
+        raw = f"{topic} ".encode()[:400] + payload[:_KEPT_BYTES]
+        rules = [route.rule for route in self._routes if route.pattern.fullmatch(topic)][:1]
         return [self._hub.reject(rule.authority, source_of(rule), reason, raw) for rule in rules]
 
 

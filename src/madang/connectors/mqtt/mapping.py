@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,11 @@ class Unreadable:
     reason: str
 
 
+_Attribute = tuple[str, str, AttributeRule, float, float]
+"""Name, path, rule, and the bounds within which a number needs no further look; none is within where the rule asks for
+another kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A topic rule made ready."""
@@ -42,6 +48,7 @@ class Route:
     rule: TopicRule
     pattern: re.Pattern[str]
     filter: str
+    attributes: tuple[_Attribute, ...] = ()
     shapes: Mapping[str, int] | None = None
     """Of the attributes, where all that comes is plain Properties under kept names: then nothing is left to check."""
     entities: dict[str, tuple[str, bool]] = field(default_factory=dict, compare=False)
@@ -69,7 +76,16 @@ def _route(rule: TopicRule) -> Route:
         f"(?P<{found[1]}>[^/]+)" if (found := _PLACE.fullmatch(level)) else re.escape(level) for level in levels
     )
     shapes = dict.fromkeys(rule.attributes, int(Shape.PROPERTY)) if _is_plain(rule) else None
-    return Route(rule, re.compile(pattern), _PLACE.sub("+", rule.topic), shapes)
+    attributes = tuple(_prepared(name, attribute) for name, attribute in rule.attributes.items())
+    return Route(rule, re.compile(pattern), _PLACE.sub("+", rule.topic), attributes, shapes)
+
+
+def _prepared(name: str, rule: AttributeRule) -> _Attribute:
+    if rule.kind != "number":
+        return name, rule.path, rule, math.inf, -math.inf
+    least = -sys.float_info.max if rule.minimum is None else rule.minimum
+    most = sys.float_info.max if rule.maximum is None else rule.maximum
+    return name, rule.path, rule, least, most
 
 
 def _is_plain(rule: TopicRule) -> bool:
@@ -115,7 +131,7 @@ def _message(
         raise ValueError("the payload is not a JSON object")
     if rule.payload == "ngsi-ld":
         return _own_entity(rule, body)
-    attributes = _attributes(rule, body, now)
+    attributes = _attributes(route, body, now)
     if plain and route.shapes is not None:
         shapes = route.shapes
         if len(attributes) < len(shapes):
@@ -125,13 +141,19 @@ def _message(
     return fragment | _location(rule, body) if rule.lon else fragment
 
 
-def _attributes(rule: TopicRule, body: Json, now: datetime) -> Json:
+def _attributes(route: Route, body: Json, now: datetime) -> Json:
+    rule = route.rule
     observed_at = _observed(rule, body, now)
     attributes: Json = {}
-    for name, attribute in rule.attributes.items():
-        value = _find(body, attribute.path)
-        if value is not None:
-            attributes[name] = _property(attribute, value, observed_at)
+    for name, path, attribute, least, most in route.attributes:
+        value = _find(body, path) if "." in path else body.get(path)
+        if value is None:
+            continue
+        if not ((value.__class__ is float or value.__class__ is int) and least <= value <= most):
+            _check(attribute, value)
+        attributes[name] = made = {"type": "Property", "value": value, "observedAt": observed_at}
+        if attribute.unit:
+            made["unitCode"] = attribute.unit
     if not attributes:
         raise ValueError(f"none of {', '.join(rule.attributes)} is in the payload")
     return attributes
@@ -146,37 +168,27 @@ def _own_entity(rule: TopicRule, body: Json) -> Json:
 
 
 def _find(body: Json, path: str) -> Any:  # Any: a JSON value
-    if "." not in path:
-        return body.get(path)
     value: Any = body  # Any: walks down JSON
     for member in path.split("."):
         value = value.get(member) if isinstance(value, dict) else None
     return value
 
 
-def _property(rule: AttributeRule, value: object, observed_at: str) -> Json:
-    made = {"type": "Property", "value": _checked(rule, value), "observedAt": observed_at}
-    if rule.unit:
-        made["unitCode"] = rule.unit
-    return made
-
-
-def _checked(rule: AttributeRule, value: object) -> object:
+def _check(rule: AttributeRule, value: object) -> None:
     if rule.kind == "text":
         if not isinstance(value, str):
             raise ValueError(f"{rule.path} is not text")
         if value == NULL:
             raise ValueError(f"{rule.path} is an NGSI-LD Null")
-        return value
+        return
     if rule.kind == "boolean":
         if not isinstance(value, bool):
             raise ValueError(f"{rule.path} is not true or false")
-        return value
+        return
     if not (type(value) is float or type(value) is int) or not math.isfinite(value):
         raise ValueError(f"{rule.path} is not a number: {str(value)[:40]!r}")
     if (rule.minimum is not None and value < rule.minimum) or (rule.maximum is not None and value > rule.maximum):
         raise ValueError(f"{rule.path} = {value} lies outside {rule.minimum} … {rule.maximum}")
-    return value
 
 
 def _observed(rule: TopicRule, body: Json, now: datetime) -> str:
