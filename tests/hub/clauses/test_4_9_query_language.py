@@ -160,6 +160,29 @@ def test_members_of_plain_json_are_no_names(open_client: OpenClient) -> None:
     with_client(open_client, body)
 
 
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        ("made[days]==2", "1"),
+        ("made[days]!=2", "2"),
+        ("made[days]==3..9", "2"),
+        ('made[of.who]=="b"', "1"),
+        ('made[of.who]=="x","c"', "2"),
+        ("raw[days]==2", "1"),
+        ("made[days]~=2", ""),
+        ('made[of.who]~="^[ab]$"', "1"),
+    ],
+)
+def test_an_array_inside_a_value_is_looked_into(open_client: OpenClient, q: str, expected: str) -> None:
+    async def body(client: Client) -> None:
+        for number, days, who in ((1, [1, 2], ["a", "b"]), (2, [5], ["c"])):
+            value = {"days": days, "of": {"who": who}}
+            await fill(client, entity(f"Car:{number}", made=value, raw={"type": "JsonProperty", "json": value}))
+        assert "".join(one[-1] for one in await found(client, type="Car", q=q)) == expected
+
+    with_client(open_client, body)
+
+
 def test_values_may_be_names_of_the_context(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         await fill(client, *CITY)

@@ -458,7 +458,9 @@ def _inner(path: Path, member: str) -> list[str]:
 def _compare(condition: Compare, document: str, leaves: list[list[str]], sought: _Sought) -> Sql:
     path = condition.path
     tests = [
-        _test(condition.operator, one, _at(document, leaf), _depth(leaf, sought.listed or bool(path.subs)))
+        _test(
+            condition.operator, one, _at(document, leaf), _depth(leaf, sought.listed or bool(path.subs or path.members))
+        )
         for leaf in leaves
         for value in condition.values
         for one in _worded(value, leaf in sought.named, path.expanded)

@@ -441,7 +441,7 @@ def _inner(path: Path, member: str) -> str:
 def _compare(condition: Compare, document: str, leaves: list[str], sought: _Sought) -> Sql:
     path = condition.path
     tests = [
-        _test(condition.operator, one, document, leaf, sought.listed or bool(path.subs))
+        _test(condition.operator, one, document, leaf, sought.listed or bool(path.subs or path.members))
         for leaf in leaves
         for value in condition.values
         for one in _worded(value, leaf in sought.named, path.expanded)
