@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
+import uvloop
 
 from madang.site import protocol
 from madang.site.asgi_types import Receive, Scope, Send
@@ -88,3 +89,31 @@ def test_a_large_body_and_an_honest_head_pass(port: int) -> None:
     assert said(port, head, body).endswith(b"1000000")
     chunked = HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert said(port, chunked, *[b"10000\r\n" + b"x" * 65_536 + b"\r\n"] * 10, b"0\r\n\r\n").endswith(b"655360")
+
+
+def test_a_client_that_leaves_amid_several_requests_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    left, done = threading.Event(), threading.Event()
+
+    async def large(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            while not left.is_set():
+                await send({"type": "http.response.body", "body": b"x" * 1_000_000, "more_body": True})
+            for _ in range(3):
+                await send({"type": "http.response.body", "body": b"x" * 1_000_000, "more_body": True})
+        finally:
+            done.set()
+
+    server = uvicorn.Server(uvicorn.Config(large, http=BoundedProtocol, lifespan="off", log_config=None))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=lambda: uvloop.run(server.serve(sockets=[listening])))
+        thread.start()
+        with socket.create_connection(listening.getsockname(), 10) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
+            client.recv(1_000)
+            left.set()
+        finished = done.wait(10)
+        server.should_exit = True
+        thread.join(10)
+    assert finished
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

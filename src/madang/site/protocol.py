@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from asyncio import BaseTransport, TimerHandle, Transport
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 HEAD_BYTES = 65_536
 """The largest request line and headers, and the largest trailers after a body, bytes."""
@@ -18,6 +21,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _unframed = 0  # bytes since the last piece of a body or the begin of a message
     _overdue: TimerHandle | None = None
+    _answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Starts to wait for the first head."""
@@ -25,8 +29,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing more is waited for."""
+        """Nothing more is waited for, and nothing more is sent: uvicorn tells the request read last, which is not the
+        one being answered where a client sends several at once."""
         self._head_is_here()
+        if self._answering is not None:
+            self._answering.disconnected = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -52,6 +59,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """A piece of the body: the guards of the front count these."""
         self._unframed = 0
         super().on_body(body)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _await_head(self) -> None:
         self._head_is_here()
