@@ -352,6 +352,26 @@ def test_deleted_attributes_and_entities_say_so(open_hub: OpenHub) -> None:
     run(test)
 
 
+def test_a_deleted_attribute_is_its_name_and_the_null_unless_there_is_more_to_say(open_hub: OpenHub) -> None:
+    async def test() -> None:
+        async with desk(open_hub) as one:
+            await one.subscribe(notificationTrigger=["attributeDeleted"])
+            names = {"type": "LanguageProperty", "languageMap": {"ko": "가", "en": "a"}}
+            left = {"type": "Property", "value": 2, "datasetId": "urn:ngsi-ld:Dataset:left"}
+            await good(one.client.post("/entities", sensor(1, a=1)))
+            more = {"b": [{"type": "Property", "value": 1}, left], "c": names}
+            await good(one.client.post(f"/entities/{ID}/attrs", more))
+            await good(one.client.send("DELETE", f"/entities/{ID}/attrs/a"))
+            await good(one.client.send("DELETE", f"/entities/{ID}/attrs/b", query="datasetId=urn:ngsi-ld:Dataset:left"))
+            await good(one.client.send("DELETE", f"/entities/{ID}/attrs/c"))
+            first, second, third = (each.entity for each in await one.told_nothing_until(sensor(9)))
+            assert first["a"] == NULL
+            assert second["b"] == [{"type": "Property", "value": 1}, left | {"value": NULL}]
+            assert third["c"] == NULL
+
+    run(test)
+
+
 def test_system_times_of_a_deleted_entity_are_told_where_asked_for(open_hub: OpenHub) -> None:
     async def test() -> None:
         async with desk(open_hub) as one:

@@ -124,19 +124,21 @@ def shown(
         entity["deletedAt"] = time_text(at_ms)
     else:
         entity = render(each.stored(), view, names, reached.graph_from(each.id))
-    _add_gone(entity, view, each, names, at_ms)
+    _add_gone(entity, view, each, names, at_ms, bare=not one.shown.changes)
     if one.shown.changes and each.previous:
         _add_previous(entity, view, each, names)
     return entity
 
 
-def _add_gone(entity: dict[str, Json], view: View, each: Occurrence, names: Context, at_ms: int) -> None:
+def _add_gone(entity: dict[str, Json], view: View, each: Occurrence, names: Context, at_ms: int, *, bare: bool) -> None:
+    """Deleted attributes (clause 5.8.6): their name and the null, or an object where there is more to say."""
     for name, tombs in each.gone.items():
         wanted = [tomb for tomb in tombs if not view.datasets or tomb.get("datasetId", "") in view.datasets]
         if not wanted or not view.wants(name):
             continue
         term = names.term(name)
-        if view.form is Form.SIMPLIFIED:
+        alone = len(wanted) == 1 and "datasetId" not in wanted[0]
+        if view.form is Form.SIMPLIFIED or (bare and alone and not view.system and term not in entity):
             entity.setdefault(term, NULL)
             continue
         stored = each.stored() if view.system and each.phase is Phase.DELETED else None
@@ -153,6 +155,8 @@ def _is_instances(value: list[Json]) -> bool:
 
 def _tomb(tomb: dict[str, Json], view: View, at_ms: int, times: Sequence[int]) -> dict[str, Json]:
     said = dict(tomb)
+    if "languageMap" in said:
+        said["languageMap"] = {"@none": NULL}
     if view.form is Form.CONCISE:
         said.pop("type")
     if view.system:
