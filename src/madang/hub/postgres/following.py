@@ -86,20 +86,18 @@ class FollowedColumns:
     # What is heard.
 
     def committed(
-        self, tenant: str, span: tuple[int, int] | None, rows: Sequence[tuple[tuple[str, ...], Stored]]
+        self, tenant: str, span: tuple[int, int], rows: Sequence[tuple[tuple[str, str], tuple[str, ...], Stored]]
     ) -> None:
-        """Hears of an own commit: the positions before and of its last change, and rows with the types they had."""
+        """Hears of an own commit: the positions before and of its last change, and its entities (`Committed`)."""
         following = self._following.get(tenant)
         if following is None:
-            return
-        if span is None:
-            following.heard += 1
             return
         before, last = span
         if following.position is not None and last <= following.position:
             return
-        for types, row in rows:
-            self.columns.note(tenant, types, row)
+        for key, types, row in rows:
+            if key[0] == tenant:
+                self.columns.note(tenant, types, row)
         if following.position == before:
             following.position = last
         else:

@@ -40,21 +40,24 @@ _ROWS = (
     "unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],"
     " %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bytea[], %s::jsonb[], %s::bigint[]) AS " + _ROW
 )
+_DOC = "coalesce(u.doc, convert_from(u.body, 'UTF8')::jsonb)"
+"""A body is sent once; as a document of its own only where it is not the same."""
 _INSERT = (
     "INSERT INTO entity (key, tenant, id, types, created_ms, modified_ms, version, source_version, spots, expires_ms,"  # noqa: S608 -- constants, and pieces whose values are bound
     " stamps, body, doc) SELECT u.key, u.tenant, u.id, u.types, u.created_ms, u.modified_ms, u.version,"
-    f" u.source_version, u.spots, u.expires_ms, u.stamps, u.body, u.doc FROM {_ROWS}"
+    f" u.source_version, u.spots, u.expires_ms, u.stamps, u.body, {_DOC} FROM {_ROWS}"
 )
 _UPDATE = (
     "WITH done AS (UPDATE entity e SET types = u.types, created_ms = u.created_ms, modified_ms = u.modified_ms,"  # noqa: S608 -- constants, and pieces whose values are bound
     " version = u.version, source_version = u.source_version, spots = u.spots, expires_ms = u.expires_ms,"
-    f" stamps = u.stamps, body = u.body, doc = u.doc FROM {_ROWS}"
+    f" stamps = u.stamps, body = u.body, doc = {_DOC} FROM {_ROWS}"
     " WHERE e.key = u.key AND e.version = u.base RETURNING 1) SELECT hub_expect(count(*), %s) FROM done"
 )
 _CHANGES = (
     "WITH t AS (UPDATE tenant SET position = position + %s, last_ms = greatest(last_ms, %s) WHERE id = %s"  # noqa: S608 -- constants, and pieces whose values are bound
     f" RETURNING (id << {CHANGE_BITS}) + position - %s AS base, last_ms), c AS (INSERT INTO change"
-    " (seq, key, op, at_ms, source, body) SELECT t.base + u.place, u.key, u.op, t.last_ms, u.source, u.body FROM t,"
+    " (seq, key, op, at_ms, source, body) SELECT t.base + u.place, u.key, u.op, t.last_ms, u.source,"
+    " CASE WHEN u.body IS NULL THEN (SELECT e.body FROM entity e WHERE e.key = u.key) ELSE u.body END FROM t,"
     " unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bytea[]) WITH ORDINALITY AS u(key, op, source, body, place))"
     " SELECT base, last_ms FROM t"
 )
@@ -127,10 +130,7 @@ class _Slot:
 class _Feed:
     """The changes of one tenant, and what observers will be told of them."""
 
-    keys: list[int] = field(default_factory=list)
-    ops: list[int] = field(default_factory=list)
-    sources: list[str] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
+    rows: list[tuple[_Slot, Op, str, bytes]] = field(default_factory=list)
     seen: list[tuple[str, Stored | None, Stored | None, Effect]] = field(default_factory=list)
 
 
@@ -150,7 +150,10 @@ class Group:
         self._rejects_kept = rejects_kept
         self._slots: dict[tuple[str, str], _Slot] = {}
         self._feeds: dict[str, _Feed] = {}
+        self._turned: list[tuple[str, _Slot]] | None = None
         self._shapes: dict[tuple[str, str], int] = {}
+        self._noted: tuple[str, Mapping[str, int]] = ("", {})
+        """The tenant and the shapes last noted: most entities of a group have the same."""
         self._kinds: dict[tuple[str, str], int] = {}
         self._sources: dict[tuple[int, str], list[int]] = {}
         self._rejects: list[tuple[int, str, str, bytes]] = []
@@ -173,12 +176,10 @@ class Group:
         before = slot.row if slot.row is not None and slot.row.body else None
         if slot.row is None or outcome.op is not Op.LATE:
             slot.row = self._next_row(slot, mutation.entity_id, outcome)
+            self._turned = None
         row = slot.row
-        feed = self._feeds.setdefault(tenant, _Feed())
-        feed.keys.append(row.key)
-        feed.ops.append(int(outcome.op))
-        feed.sources.append(source)
-        feed.bodies.append(outcome.changed)
+        feed = self._feeds.get(tenant) or self._feeds.setdefault(tenant, _Feed())
+        feed.rows.append((slot, outcome.op, source, outcome.changed))
         if self._store.observers:
             feed.seen.append((row.id, before, row if row.body else None, outcome))
         return outcome
@@ -223,6 +224,9 @@ class Group:
         return found
 
     def _note_shapes(self, tenant: str, catalog: Catalog, shapes: Mapping[str, int]) -> None:
+        if shapes == self._noted[1] and tenant == self._noted[0]:
+            return
+        self._noted = tenant, shapes
         for name, shape in shapes.items():
             known = catalog.shapes.get(name, 0) | self._shapes.get((tenant, name), 0)
             if known | shape != known:
@@ -305,12 +309,12 @@ class Group:
 
     def discovers(self) -> bool:
         """Whether there is something `discover` must do, with answers to wait for."""
-        return bool(self._shapes) or any(
-            name not in slot.catalog.kinds
-            for _, slot in self._touched()
-            if slot.row is not None and slot.row.body
-            for name in slot.row.types
-        )
+        if self._shapes:
+            return True
+        living = {
+            (tenant, slot.row.types): slot.catalog for tenant, slot in self._touched() if slot.row and slot.row.body
+        }
+        return any(name not in catalog.kinds for (_, types), catalog in living.items() for name in types)
 
     def flush(self) -> list[tuple[str, Any]]:
         """Sends what the group holds, without waiting; gives (tenant, cursor) of each feed's first position."""
@@ -320,8 +324,11 @@ class Group:
         self._send_notes()
         return [(tenant, self._send_changes(tenant, feed)) for tenant, feed in self._feeds.items()]
 
-    def _touched(self) -> Iterator[tuple[str, _Slot]]:
-        return ((tenant, slot) for (tenant, _), slot in self._slots.items() if slot.row is not slot.base)
+    def _touched(self) -> list[tuple[str, _Slot]]:
+        """What was changed, with its tenant."""
+        if self._turned is None:
+            self._turned = [(one[0], slot) for one, slot in self._slots.items() if slot.row is not slot.base]
+        return self._turned
 
     def _send_entities(self) -> None:
         slots = [slot for _, slot in self._touched()]
@@ -337,22 +344,27 @@ class Group:
         return kind if kind is not None else self._kinds[tenant, name]
 
     def _send_kinds(self) -> None:
-        came: list[tuple[int, int]] = []
-        went: list[tuple[int, int]] = []
+        turns: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[_Slot]] = {}
         for tenant, slot in self._touched():
-            row, base, catalog = slot.row, slot.base, slot.catalog
+            row, base = slot.row, slot.base
             assert row is not None
             now = row.types if row.body else ()
             before = base.types if base is not None and base.body else ()
             if now != before:
-                went += [(self._kind(tenant, catalog, name), row.key) for name in before if name not in now]
-                came += [(self._kind(tenant, catalog, name), row.key) for name in now if name not in before]
-        pairs = "SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS u(kind, key)"
+                turns.setdefault((tenant, before, now), []).append(slot)
+        came: list[tuple[int, int]] = []
+        went: list[tuple[int, int]] = []
+        for (tenant, before, now), slots in turns.items():
+            for name in {*before} ^ {*now}:
+                kind = self._kind(tenant, slots[0].catalog, name)
+                pairs = [(kind, slot.row.key) for slot in slots if slot.row is not None]
+                (went if name in before else came).extend(pairs)
+        source = "SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS u(kind, key)"
         if went:
-            sql = f"DELETE FROM entity_kind k USING ({pairs}) u WHERE k.kind = u.kind AND k.key = u.key"  # noqa: S608 -- constants, and pieces whose values are bound
+            sql = f"DELETE FROM entity_kind k USING ({source}) u WHERE k.kind = u.kind AND k.key = u.key"  # noqa: S608 -- constants, and pieces whose values are bound
             self._connection.execute(sql, (integers([a for a, _ in went]), integers([b for _, b in went])))
         if came:
-            sql = f"INSERT INTO entity_kind (kind, key) {pairs}"
+            sql = f"INSERT INTO entity_kind (kind, key) {source}"
             self._connection.execute(sql, (integers([a for a, _ in came]), integers([b for _, b in came])))
 
     def _send_places(self) -> None:
@@ -360,7 +372,7 @@ class Group:
         rows: list[tuple[Any, ...]] = []  # Any: column values
         for _, slot in self._touched():
             row = slot.row
-            if slot.geometries is None or row is None:
+            if slot.geometries is None or row is None or not (slot.geometries or slot.base):
                 continue
             first = row.key * MAX_GEOMETRIES
             gone += range(first, first + (slot.base.spots if slot.base is not None else 0))
@@ -388,9 +400,15 @@ class Group:
             self._connection.execute(sql, (source, message_id, self.at_ms, body))
 
     def _send_changes(self, tenant: str, feed: _Feed) -> Any:  # Any: psycopg's cursor
-        number, count = self.tenants[tenant], len(feed.keys)
-        sources = texts([clean(source) for source in feed.sources])
-        columns = (integers(feed.keys), integers(feed.ops), sources, blobs(feed.bodies))
+        number, count = self.tenants[tenant], len(feed.rows)
+        slots, ops, sources, bodies = zip(*feed.rows, strict=True)
+        rows: list[Stored] = [slot.row for slot in slots]
+        columns = (
+            integers([row.key for row in rows]),
+            integers([int(op) for op in ops]),
+            texts([clean(source) for source in sources]),
+            blobs([None if body is row.body else body for row, body in zip(rows, bodies, strict=True)]),
+        )
         return self._connection.execute(_CHANGES, (count, self.at_ms, number, count, *columns))
 
     def observed(self, tenant: str, first: int) -> list[Observed]:
@@ -414,7 +432,7 @@ class Group:
     def span(self, tenant: str, first: int) -> tuple[int, int]:
         """The feed's positions before and of the last change of a tenant; `first` as in `observed`."""
         before = first & ((1 << CHANGE_BITS) - 1)
-        return before, before + len(self._feeds[tenant].keys)
+        return before, before + len(self._feeds[tenant].rows)
 
 
 def _columns(slots: list[_Slot]) -> tuple[Any, ...]:  # Any: arrays
@@ -433,7 +451,7 @@ def _columns(slots: list[_Slot]) -> tuple[Any, ...]:  # Any: arrays
         integers([row.expires_ms for row in rows]),
         texts([clean(orjson.dumps(row.stamps).decode()) if row.stamps else None for row in rows]),
         blobs(bodies),
-        documents([None if body is None else queryable(body) for body in bodies]),
+        documents([None if body is None or (doc := queryable(body)) is body else doc for body in bodies]),
         integers([slot.base.version if slot.base is not None else None for slot in slots]),
     )
 

@@ -103,6 +103,11 @@ class PostgresStore:
         """An entity as this process remembers it, where that may be believed."""
         return self._cache.get((tenant, entity_id)) if self._believed else None
 
+    def lacking(self, tenant: str, ids: Collection[str]) -> Collection[str]:
+        """Those of some entities that it does not remember."""
+        cache = self._cache if self._believed else {}
+        return [one for one in ids if (tenant, one) not in cache]
+
     @property
     def _believed(self) -> bool:
         return self._listening is not None and self._listening.up
@@ -218,18 +223,19 @@ class PostgresStore:
         for code in committed.tenants:
             if (tenant := self._tenants.get(code)) is not None:
                 tenant.stamp = self._next_stamp()
-        turned: dict[str, list[tuple[tuple[str, ...], Stored]]] = {}
-        for key, types, row in committed.rows:
-            tenant = self._tenants.get(key[0])
-            turned.setdefault(key[0], []).append((types, row))
-            if row.body and tenant is not None and strangers.get(key[0], 0) == tenant.strangers:
+        alone = {code for code, one in self._tenants.items() if strangers.get(code, 0) == one.strangers}
+        deleted: set[str] = set()
+        for key, _, row in committed.rows:
+            if row.body and key[0] in alone:
                 self._keep(key, row)
             else:
                 self._drop(key)
-        for code in {key[0] for key, _, row in committed.rows if not row.body} & self._tenants.keys():
+            if not row.body:
+                deleted.add(key[0])
+        for code in deleted & self._tenants.keys():
             self._tenants[code].strangers += 1  # a read that is under way must not bring back what is deleted
         for code, span in committed.spans.items():
-            self._followed.committed(code, span, turned.get(code, ()))
+            self._followed.committed(code, span, committed.rows)
         for code in () if committed.certain else committed.tenants:
             self._forget(code, None)
         self._wakes.call(committed.woken)

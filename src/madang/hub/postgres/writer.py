@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -75,6 +75,8 @@ class Memory(Protocol):
     def known_catalog(self, tenant: str) -> Catalog | None: ...
 
     def cached(self, tenant: str, entity_id: str) -> Stored | None: ...
+
+    def lacking(self, tenant: str, ids: Collection[str]) -> Collection[str]: ...
 
 
 class _UncertainError(Exception):
@@ -160,10 +162,11 @@ class Writer:
             for unit in units:
                 unit.result = unit.work(group)
             return self._commit(group, locked=careful)
-        finally:
+        except BaseException:
             touched.update(group.touched())
             for tenant in group.tenants:
                 touched.setdefault(tenant, set())
+            raise
 
     def _begin(self, wanted: Mapping[str, set[str]], *, careful: bool) -> Group:
         now = self._clock()
@@ -191,8 +194,8 @@ class Writer:
         return group
 
     def _lacking(self, tenant: str, ids: set[str], *, remember: bool) -> set[str]:
-        cached = self._memory.cached
-        return {one for one in ids if "\0" not in one and not (remember and cached(tenant, one) is not None)}
+        lacking = self._memory.lacking(tenant, ids) if remember else ids
+        return {one for one in lacking if "\0" not in one}
 
     def _commit(self, group: Group, *, locked: bool) -> Committed:
         if group.discovers():
