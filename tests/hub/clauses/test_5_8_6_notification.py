@@ -352,7 +352,7 @@ def test_deleted_attributes_and_entities_say_so(open_hub: OpenHub) -> None:
     run(test)
 
 
-def test_a_deleted_attribute_is_its_name_and_the_null_unless_there_is_more_to_say(open_hub: OpenHub) -> None:
+def test_a_deleted_attribute_is_told_as_an_instance_whose_value_is_the_null(open_hub: OpenHub) -> None:
     async def test() -> None:
         async with desk(open_hub) as one:
             await one.subscribe(notificationTrigger=["attributeDeleted"])
@@ -365,9 +365,9 @@ def test_a_deleted_attribute_is_its_name_and_the_null_unless_there_is_more_to_sa
             await good(one.client.send("DELETE", f"/entities/{ID}/attrs/b", query="datasetId=urn:ngsi-ld:Dataset:left"))
             await good(one.client.send("DELETE", f"/entities/{ID}/attrs/c"))
             first, second, third = (each.entity for each in await one.told_nothing_until(sensor(9)))
-            assert first["a"] == NULL
+            assert first["a"] == {"type": "Property", "value": NULL}
             assert second["b"] == [{"type": "Property", "value": 1}, left | {"value": NULL}]
-            assert third["c"] == NULL
+            assert third["c"] == {"type": "LanguageProperty", "languageMap": {"@none": NULL}}
 
     run(test)
 

@@ -124,7 +124,7 @@ def shown(
         entity["deletedAt"] = time_text(at_ms)
     else:
         entity = render(each.stored(), view, names, reached.graph_from(each.id))
-    _add_gone(entity, view, each, names, at_ms, bare=not one.shown.changes)
+    _add_gone(entity, view, each, names, at_ms)
     if one.shown.changes and each.previous:
         _add_previous(entity, view, each, names)
     return entity
@@ -137,8 +137,7 @@ def _add_gone(entity: dict[str, Json], view: View, each: Occurrence, names: Cont
         if not wanted or not view.wants(name):
             continue
         term = names.term(name)
-        alone = len(wanted) == 1 and "datasetId" not in wanted[0]
-        if view.form is Form.SIMPLIFIED or (bare and alone and not view.system and term not in entity):
+        if view.form is Form.SIMPLIFIED:
             entity.setdefault(term, NULL)
             continue
         stored = each.stored() if view.system and each.phase is Phase.DELETED else None
