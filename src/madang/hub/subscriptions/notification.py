@@ -130,8 +130,12 @@ def shown(
     return entity
 
 
-def _add_gone(entity: dict[str, Json], view: View, each: Occurrence, names: Context, at_ms: int, *, bare: bool) -> None:
-    """Deleted attributes (clause 5.8.6): their name and the null, or an object where there is more to say."""
+def _add_gone(entity: dict[str, Json], view: View, each: Occurrence, names: Context, at_ms: int) -> None:
+    """Deleted attributes (clause 5.8.6), as instances whose value is the null.
+
+    The clause would let the bare null stand where there is no more to say; receivers of normalized attributes read
+    instances, and so other brokers send them always.
+    """
     for name, tombs in each.gone.items():
         wanted = [tomb for tomb in tombs if not view.datasets or tomb.get("datasetId", "") in view.datasets]
         if not wanted or not view.wants(name):
