@@ -150,6 +150,7 @@ class Group:
         self._rejects_kept = rejects_kept
         self._slots: dict[tuple[str, str], _Slot] = {}
         self._feeds: dict[str, _Feed] = {}
+        self._observed = bool(store.observers)
         self._turned: list[tuple[str, _Slot]] | None = None
         self._shapes: dict[tuple[str, str], int] = {}
         self._noted: tuple[str, Mapping[str, int]] = ("", {})
@@ -165,23 +166,26 @@ class Group:
         """Applies a mutation to the state the group has reached."""
         slot = self._slots.get((tenant, mutation.entity_id)) or self._slot(tenant, mutation.entity_id)
         outcome = self._outcome(slot, mutation)
-        if not slot.fresh and slot.row is slot.base and (isinstance(outcome, NgsiLdError) or not outcome.changed):
+        if isinstance(outcome, NgsiLdError) or not outcome.changed:
+            if slot.fresh or slot.row is not slot.base:
+                return outcome
             self._refresh(slot, mutation.entity_id)  # nothing may be refused for what was only remembered
             outcome = self._outcome(slot, mutation)
-        if isinstance(outcome, NgsiLdError) or not outcome.changed:
-            return outcome
-        if outcome.geometries is not None and len(outcome.geometries) > MAX_GEOMETRIES:
+            if isinstance(outcome, NgsiLdError) or not outcome.changed:
+                return outcome
+        if outcome.geometries and len(outcome.geometries) > MAX_GEOMETRIES:
             return BadRequestDataError(f"An entity has at most {MAX_GEOMETRIES} geometries", where=mutation.entity_id)
-        self._note_shapes(tenant, slot.catalog, mutation.shapes)
-        before = slot.row if slot.row is not None and slot.row.body else None
-        if slot.row is None or outcome.op is not Op.LATE:
-            slot.row = self._next_row(slot, mutation.entity_id, outcome)
+        if mutation.shapes != self._noted[1] or tenant != self._noted[0]:
+            self._note_shapes(tenant, slot.catalog, mutation.shapes)
+        before = row = slot.row
+        if row is None or outcome.op is not Op.LATE:
+            row = slot.row = self._next_row(slot, mutation.entity_id, outcome)
             self._turned = None
-        row = slot.row
         feed = self._feeds.get(tenant) or self._feeds.setdefault(tenant, _Feed())
         feed.rows.append((slot, outcome.op, source, outcome.changed))
-        if self._store.observers:
-            feed.seen.append((row.id, before, row if row.body else None, outcome))
+        if self._observed:
+            known = before if before is not None and before.body else None
+            feed.seen.append((row.id, known, row if row.body else None, outcome))
         return outcome
 
     def _outcome(self, slot: _Slot, mutation: Mutation) -> Outcome:
@@ -224,8 +228,6 @@ class Group:
         return found
 
     def _note_shapes(self, tenant: str, catalog: Catalog, shapes: Mapping[str, int]) -> None:
-        if shapes == self._noted[1] and tenant == self._noted[0]:
-            return
         self._noted = tenant, shapes
         for name, shape in shapes.items():
             known = catalog.shapes.get(name, 0) | self._shapes.get((tenant, name), 0)
