@@ -298,6 +298,37 @@ def subscribe(core: Core, uri: str, **more: Any) -> str:  # Any: JSON
     return core.do(core.hub.subscriptions.create("48250", raw, CORE_CONTEXT, access, tenant_said=False))
 
 
+def test_an_administrator_erases_an_entity_with_its_history_on_record(core: Core, desk: MakeDesk) -> None:
+    core.put(air(1, pm10=4711), air(2))
+    core.put(air(1, pm10=4712, at=NOON + timedelta(hours=1)))
+    admin = desk(Role.ADMINISTRATOR)
+    asked = {"id": AIR, "reason": "열람 등 요구 2026-14"}
+    assert desk(Role.SUPERVISOR).post("/hub/erase", asked).status_code == 403
+    assert admin.post("/hub/erase", asked | {"reason": " "}).status_code == 400
+    assert admin.post("/hub/erase", asked).status_code == 200
+    assert core.do(core.hub.retrieve("48250", AIR)) is None
+    begins, ends = NOON - timedelta(days=1), system_clock() + timedelta(days=1)
+    assert core.do(core.hub.series("48250", AIR, "pm10", begins, ends)).readings == 0
+    assert admin.get("/hub/entities").json()["total"] == 1
+    assert (audited("hub.erasure.asked"), audited("hub.erased")) == (1, 1)
+    assert admin.post("/hub/erase", asked).status_code == 200, "repeating does no harm"
+
+
+def test_one_attribute_is_erased_and_the_others_stay(core: Core, desk: MakeDesk) -> None:
+    core.put(air(1, name={"type": "Property", "value": "김해 측정소"}))
+    asked = {"id": AIR, "attribute": "name", "reason": "잘못 적은 이름"}
+    assert desk(Role.ADMINISTRATOR).post("/hub/erase", asked).status_code == 200
+    stored = core.do(core.hub.retrieve("48250", AIR))
+    assert stored is not None
+    assert {"name", "pm10"} & stored.attributes().keys() == {"pm10"}
+
+
+def test_what_belongs_to_a_room_is_not_erased_here(core: Core, desk: MakeDesk) -> None:
+    core.put({"id": "urn:ngsi-ld:Incident:1", "type": "Incident"})
+    asked = {"id": "urn:ngsi-ld:Incident:1", "reason": "x"}
+    assert desk(Role.ADMINISTRATOR).post("/hub/erase", asked).status_code == 403
+
+
 def test_a_subscription_shows_what_it_watches_and_no_secret(core: Core, desk: MakeDesk) -> None:
     name = subscribe(core, f"http://127.0.0.1:{free_port()}/in?key=hidden")
     answer = desk(Role.OPERATOR).get("/hub/subscriptions")

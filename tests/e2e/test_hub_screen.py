@@ -284,6 +284,20 @@ def test_an_administrator_pauses_and_resumes_a_subscription(admin: Screen) -> No
         (chip.to_contain_text if paused else chip.not_to_contain_text)("멈춤")
 
 
+def test_an_administrator_erases_an_entity_for_good(admin: Screen, home: Installation) -> None:
+    page = admin.page
+    admin.open("?view=entity&id=urn:ngsi-ld:Light:29")
+    page.get_by_role("button", name="완전 삭제").click()
+    assert faults(page) == []
+    page.get_by_role("dialog").locator("textarea").fill("잘못 들어온 자료")
+    page.get_by_role("dialog").get_by_role("button", name="완전 삭제").click()
+    expect(page.get_by_role("status").get_by_text("자료와 기록을 완전히 지웠습니다")).to_be_visible(timeout=30_000)
+    admin.open("?view=entity&id=urn:ngsi-ld:Light:29")
+    expect(page.get_by_text("그런 개체가 없습니다")).to_be_visible()
+    found = home.run("audit", "verify")
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
 def test_when_the_hub_is_silent_what_was_seen_stays_with_its_age_and_comes_back(screen: Screen) -> None:
     page = screen.page
     screen.open()

@@ -31,6 +31,7 @@ export const hub = {
   entities: (asked: EntitiesAsked) => call<EntityPage>("GET", `/hub/entities?${said(asked)}`),
   entity: (id: string) => call<Entity>("GET", `/hub/entity?${query({ id })}`),
   series: (asked: SeriesAsked) => call<Series>("GET", `/hub/series?${said(asked)}`),
+  erase: (id: string, reason: string) => call<unknown>("POST", "/hub/erase", { id, reason }),
   subscriptions: () => call<SubscriptionList>("GET", "/hub/subscriptions"),
   parked: (subscription: string) => call<ParkedList>("GET", `/hub/parked?${said({ subscription })}`),
   switch: (id: string, active: boolean, reason: string) => call<unknown>("POST", `/hub/subscriptions/${active ? "resume" : "pause"}`, { id, reason }),

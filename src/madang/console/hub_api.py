@@ -45,6 +45,8 @@ PAGE = 25
 MOST_A_PAGE = 200
 REJECTS_SHOWN = 50
 LONGEST_RANGE = timedelta(days=400)
+ERASURE_S = 120.0
+"""Files and free space are written anew for it."""
 SORTS = {"created": "", "modified": "modifiedAt;desc", "id": "id"}
 _OFFSETS = 1_000_000
 _PUNCTUATION = re.compile(r"[!-/;-@\[-^`{-~]")
@@ -252,6 +254,42 @@ def _range(from_at: str, to_at: str) -> tuple[datetime, datetime]:
             "to_at must be after from_at, by 400 days at most", where="to_at", ko="기간이 올바르지 않습니다."
         )
     return begins, ends
+
+
+# -------------------------------------------------------------------------------------------------- erasure
+
+
+class Erasure(Schema):
+    """An entity to erase for good, or one attribute of it (core name), and why."""
+
+    id: str = Field(min_length=1, max_length=2_000)
+    attribute: str = Field(default="", max_length=2_000)
+    reason: str = Field(min_length=1, max_length=500)
+
+
+@router.post("/hub/erase")
+def erase(request: SeatedRequest, body: Erasure) -> Json:
+    """Erases state, history, files and the space they leave; also of an entity that was deleted before.
+
+    Repeating it does no harm: what was asked for, and that it was done, both stand in the audit chain.
+    """
+    viewer = request.auth
+    demand(viewer, Right.ERASE_PERSONAL_DATA)
+    reason, access = _reason(body.reason), LINE.access(viewer)
+    name = CORE_CONTEXT.canonical(body.attribute) if body.attribute else ""
+    thing = f"{body.id} {name}".strip()
+    LINE.ask(lambda hub: _erasable(hub, access, body.id))
+    _note(viewer, "hub.erasure.asked", thing, reason)
+    LINE.ask(lambda hub: hub.erase(access.tenant, body.id, name), ERASURE_S)
+    _note(viewer, "hub.erased", thing, reason)
+    return {"ok": True}
+
+
+async def _erasable(hub: Hub, access: Access, entity_id: str) -> None:
+    """Raises for an entity of a room: its room erases it, and the mirror follows."""
+    stored = await hub.retrieve(access.tenant, entity_id)
+    if stored is not None and (refusal := access.refusal(Right.HUB_DELETE, stored.types)) is not None:
+        raise refusal
 
 
 # -------------------------------------------------------------------------------------------- subscriptions

@@ -116,7 +116,9 @@ def test_pages_are_in_the_address(open_client: OpenClient) -> None:
         await fill(client, *CITY)
         answer = await post(client, "limit=1&count=true", entities=[{"type": "Bus"}])
         assert (names(answer.json), answer.header("ngsild-results-count")) == (["Bus:1"], "2")
-        assert '</ngsi-ld/v1/entityOperations/query?count=true&limit=1&offset=1>; rel="next"; type=' in answer.header("link")
+        assert '</ngsi-ld/v1/entityOperations/query?count=true&limit=1&offset=1>; rel="next"; type=' in answer.header(
+            "link"
+        )
         assert names((await post(client, "limit=1&offset=1", entities=[{"type": "Bus"}])).json) == ["Bus:2"]
 
     with_client(open_client, body)
