@@ -1,4 +1,4 @@
-"""Columns in memory (`sqlite/columns.py`) kept in step with a PostgreSQL that other processes write to as well.
+"""Columns in memory (`columns.py`) kept in step with a PostgreSQL that other processes write to as well.
 
 Columns stand for a position in the tenant's feed. Own commits are taken in when they are published. A notice of another
 process only says that there is something new: before columns answer again, one statement reads the changes behind the
@@ -22,13 +22,13 @@ import orjson
 import psycopg
 
 from madang.hub.changes import Stored
+from madang.hub.columns import Building, Columns, Found, Plan, Rows, plan
 from madang.hub.entity import Json
 from madang.hub.errors import StoreUnavailableError
 from madang.hub.postgres.address import Connection
 from madang.hub.postgres.catalog import Tenant
 from madang.hub.postgres.reader import Readers, consistently
 from madang.hub.query import Query
-from madang.hub.sqlite.columns import Building, Columns, Found, Plan, Rows, plan
 from madang.hub.sqlite.group import COLUMNS, stored_of
 from madang.hub.sqlite.schema import CHANGE_BITS
 from madang.kernel.errors import MadangError

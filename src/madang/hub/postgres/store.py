@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from madang.hub.changes import Op, Stored
+from madang.hub.columns import plan
 from madang.hub.config import HubConfig
 from madang.hub.errors import CursorLostError, StoreUnavailableError
 from madang.hub.feed import FeedChange, read_cursor, write_cursor
@@ -34,7 +35,6 @@ from madang.hub.postgres.session import PostgresSession
 from madang.hub.postgres.sql import Select, build
 from madang.hub.postgres.writer import CHANNEL, Committed, Unit, Writer
 from madang.hub.query import Query, type_names
-from madang.hub.sqlite.columns import plan
 from madang.hub.sqlite.group import COLUMNS, moment_of, ms_of, stored_of
 from madang.hub.sqlite.schema import CHANGE_BITS
 from madang.hub.store import Feed, Lease, Observer, Page, Reject, RejectSummary, Touches, WriteTx

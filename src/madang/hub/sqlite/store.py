@@ -25,6 +25,7 @@ import orjson
 
 from madang.hub.changes import Op, Stored
 from madang.hub.collation import collated
+from madang.hub.columns import Building, Columns, Found, Plan, Rows, plan
 from madang.hub.config import HubConfig
 from madang.hub.entity import Json
 from madang.hub.errors import CursorLostError, StoreRefusedError, StoreUnavailableError, TooComplexQueryError
@@ -32,7 +33,6 @@ from madang.hub.feed import FeedChange, read_cursor, write_cursor
 from madang.hub.geo import separated
 from madang.hub.query import Query, compile_pattern
 from madang.hub.scope import in_scope
-from madang.hub.sqlite.columns import Building, Columns, Found, Plan, Rows, plan
 from madang.hub.sqlite.group import COLUMNS, Group, TenantCatalog, moment_of, ms_of, stored_of
 from madang.hub.sqlite.schema import CHANGE_BITS, ensure_indexes, migrate, own
 from madang.hub.sqlite.sql import Select, build
