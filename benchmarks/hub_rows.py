@@ -75,7 +75,7 @@ class BareWriter:
             self._seq += 1
             key = self._key
             spots = 1 if "location" in one else 0
-            entities.append((key, 1, one["id"], one["type"], self.at_ms, self.at_ms, 1, spots, kept, kept.decode()))
+            entities.append((key, 1, one["id"], one["type"], self.at_ms, self.at_ms, 1, spots, kept))
             kinds.append((1, key))
             changes.append((self._seq, key, 1, self.at_ms, "bench", kept))
             if spots:
@@ -85,7 +85,7 @@ class BareWriter:
         self.connection.execute("BEGIN IMMEDIATE")
         many(
             "INSERT INTO entity (key, tenant, id, types, created_ms, modified_ms, version, spots, body, doc)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?))",
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, jsonb(CAST(?9 AS TEXT)))",
             entities,
         )
         many("INSERT INTO entity_kind VALUES (?, ?)", kinds)
@@ -98,12 +98,13 @@ class BareWriter:
         entities, changes = [], []
         for key, kept, stamps in group:
             self._seq += 1
-            entities.append((self.at_ms, 2, stamps.decode(), kept, kept.decode(), key))
+            entities.append((self.at_ms, 2, stamps.decode(), kept, key))
             changes.append((self._seq, key, 3, self.at_ms, "bench", kept))
         many = self.connection.executemany
         self.connection.execute("BEGIN IMMEDIATE")
         many(
-            "UPDATE entity SET modified_ms = ?, version = ?, stamps = ?, body = ?, doc = jsonb(?) WHERE key = ?",
+            "UPDATE entity SET modified_ms = ?1, version = ?2, stamps = ?3, body = ?4, doc = jsonb(CAST(?4 AS TEXT))"
+            " WHERE key = ?5",
             entities,
         )
         many("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)", changes)
