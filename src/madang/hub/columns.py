@@ -197,8 +197,8 @@ _COMPARED: dict[Operator, Callable[[Any, Any], Any]] = {  # Any: arrays
 }
 
 
-Found = tuple[list[int], bool, int | None]
-"""Keys of one page in creation order, whether there are more, and how many in all where counted."""
+Found = tuple[list[int], bool, int | None, list[int]]
+"""Keys of one page in creation order, whether there are more, how many in all where counted, and the versions."""
 
 
 class Rows:
@@ -337,20 +337,15 @@ class Rows:
         while start < self.size and found < need:
             part = slice(start, min(start + look, self.size))
             mask = self._mask(asked, part)
-            keys = self.keys[part] if mask is None else self.keys[part][mask.nonzero()[0]]
-            pieces.append(keys)
-            found += len(keys)
+            passed = np.arange(part.start, part.stop) if mask is None else mask.nonzero()[0] + start
+            pieces.append(passed)
+            found += len(passed)
             start, look = start + look, min(look * 8, _LONGEST_LOOK)
-        keys = pieces[0] if len(pieces) == 1 else np.concatenate(pieces) if pieces else self.keys[:0]
-        page: list[int] = keys[offset : offset + limit].tolist()
-        return page, found > offset + limit, found if count else None
-
-    def versions_of(self, keys: Sequence[int]) -> list[int]:
-        """In what versions entities were found."""
-        import numpy as np
-
-        found: list[int] = self.versions[np.searchsorted(self.keys[: self.size], keys)].tolist()
-        return found
+        places = pieces[0] if len(pieces) == 1 else np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+        page = places[offset : offset + limit]
+        keys: list[int] = self.keys[page].tolist()
+        versions: list[int] = self.versions[page].tolist()
+        return keys, found > offset + limit, found if count else None, versions
 
     def _mask(self, asked: Plan, part: slice) -> Array:
         mask: Array = self.alive[part] if self.dead else None
@@ -459,10 +454,6 @@ class Columns:
         """Whether there are columns of all that a plan looks at."""
         rows = self._rows.get((tenant, asked.type_name))
         return rows is not None and rows.can(asked)
-
-    def versions_of(self, tenant: str, asked: Plan, keys: Sequence[int]) -> list[int]:
-        """In what versions entities were found, just now."""
-        return self._rows[tenant, asked.type_name].versions_of(keys)
 
     def drop(self, tenant: str) -> None:
         """Forgets the columns of a tenant, also those being built."""

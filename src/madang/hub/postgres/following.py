@@ -120,8 +120,8 @@ class FollowedColumns:
 
     # Asking.
 
-    async def find(self, known: Tenant, asked: Plan, query: Query) -> tuple[Found, list[int]] | None:
-        """A page, and the version each of its entities was judged by; None where columns cannot tell."""
+    async def find(self, known: Tenant, asked: Plan, query: Query) -> Found | None:
+        """A page; None where columns cannot tell."""
         tenant = known.catalog.code
         following = self._following.get(tenant)
         if following is None or following.caught != following.heard:
@@ -135,8 +135,7 @@ class FollowedColumns:
         found = self.columns.find(tenant, asked, query)
         if found is None:
             self._wish(known, asked)
-            return None
-        return found, self.columns.versions_of(tenant, asked, found[0])
+        return found
 
     async def _in_step(self, known: Tenant) -> bool:
         """Whether the columns have everything that was heard of until now; reads it where they have not."""

@@ -334,7 +334,7 @@ class PostgresStore:
         found = await self._followed.find(known, asked, query)
         if found is None:
             return None
-        (keys, more, total), versions = found
+        keys, more, total, versions = found
         rows = [*map(self._by_key.get, keys)]
         if not all(rows):
             fetched = await self._fetch(known, [key for key, row in zip(keys, rows, strict=True) if row is None])

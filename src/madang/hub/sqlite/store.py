@@ -408,7 +408,7 @@ class SqliteStore:
 
     async def _page(self, tenant: str, catalog: TenantCatalog, found: Found, bodies_only: bool) -> Page | None:
         """The entities of keys; None when a commit is under way whose bodies would not be those that were judged."""
-        keys, more, total = found
+        keys, more, total, _ = found
         rows = [*map(self._by_key.get, keys)]
         if not all(rows):
             lacking = [key for key, row in zip(keys, rows, strict=True) if row is None]
