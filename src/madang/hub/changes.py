@@ -207,13 +207,18 @@ def geometries(attributes: Mapping[str, Attribute]) -> list[tuple[str, Json]]:
 _has_place = int(Shape.GEO).__and__
 
 
+def exists_already(entity_id: str) -> AlreadyExistsError:
+    """The refusal to create what is there."""
+    return AlreadyExistsError(f"{entity_id} exists already", where=entity_id)
+
+
 def create(entity: Entity) -> Mutation:
     """Clause 5.6.1: the entity comes to be; refused where it is."""
     body = encode(entity.document(), entity.id)
 
     def change(current: Stored | None, _at_ms: int) -> Outcome:
         if current is not None:
-            return AlreadyExistsError(f"{entity.id} exists already", where=entity.id)
+            return exists_already(entity.id)
         return _created(entity, body)
 
     return Mutation(entity.id, change, entity.shapes)

@@ -17,13 +17,15 @@ import msgspec
 import orjson
 
 from madang.hub import changes as change
-from madang.hub.changes import Mutation, Outcome, Stored
+from madang.hub.changes import Effect, Mutation, Op, Outcome, Stored
 from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.entity import HEAD, NULL, SHAPES, Entity, is_kept_instant
 from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.names import is_uri
 
 _LAYOUTS_KEPT = 2_000
+_KNOWN = 2_000
+"""So many instants and types a reader knows by sight."""
 _NULL = NULL.encode()
 _INTEGER = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _WORD = Annotated[str, msgspec.Meta(min_length=1)]
@@ -46,6 +48,7 @@ class PlainRelationship(msgspec.Struct, tag_field="type", tag="Relationship", fo
 Raw = dict[str, PlainProperty | PlainRelationship | str]
 """An entity as it was decoded; texts are its id and type, or what is not plain."""
 _decode = msgspec.json.Decoder(list[Raw]).decode
+_decode_one = msgspec.json.Decoder(Raw).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -74,6 +77,9 @@ class Plain:
         """The general way, for stores and cases that know no shorter one."""
         if (refusal := self.refusal(current)) is not None:
             return refusal
+        if current is None:
+            made = self.body
+            return Effect(Op.CREATED, self.types, made, made, geometries=[], updated=self.layout.names)
         document = orjson.loads(self.body)
         del document["id"], document["type"]
         entity = Entity(self.id, self.types, document, self.layout.shapes)
@@ -84,6 +90,16 @@ def decode_plain(body: bytes) -> list[Raw] | None:
     """A batch, if plain entities could be in it and nothing stands out."""
     try:
         return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def decode_plain_one(body: bytes) -> Raw | None:
+    """An entity that may be plain, or None."""
+    if b'"GeoProperty"' in body:  # the commonest that is not: looking costs less than failing
+        return None
+    try:
+        return _decode_one(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -131,7 +147,7 @@ def is_kept_name(name: str) -> bool:
 
 
 class PlainReader:
-    """Makes one batch's entities into mutations."""
+    """Makes the plain entities of one asker into mutations."""
 
     def __init__(self, refusal: Callable[[tuple[str, ...], Stored | None], NgsiLdError | None]) -> None:
         self._refusal = refusal
@@ -163,6 +179,8 @@ class PlainReader:
     def _is_instant(self, text: object) -> bool:
         if not is_kept_instant(text):
             return False
+        if len(self._instants) >= _KNOWN:
+            self._instants = {msgspec.UNSET}
         self._instants.add(text)
         return True
 
@@ -172,6 +190,8 @@ class PlainReader:
             types = (name,) if name and CORE_CONTEXT.canonical(name) == name else None
         except BadRequestDataError:
             types = None
+        if len(self._types) >= _KNOWN:
+            self._types.clear()
         if types is None:
             self._types[name] = None
             return None

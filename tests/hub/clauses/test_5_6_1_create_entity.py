@@ -35,6 +35,18 @@ def test_what_exists_is_answered_409_and_stays(open_client: OpenClient) -> None:
     with_client(open_client, body)
 
 
+def test_what_was_deleted_can_be_created_again_and_differently(open_client: OpenClient) -> None:
+    async def body(client: Client) -> None:
+        here = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [128.9, 35.2]}}
+        for sent in (entity(a=prop(1)), entity(a=prop(2)), entity(location=here), entity(a=prop(3))):
+            assert (await client.post("/entities", sent)).status == 201
+            assert await shown(client) == sent
+            refused(await client.post("/entities", sent), 409, "AlreadyExists")
+            assert (await client.send("DELETE", PATH)).status == 204
+
+    with_client(open_client, body)
+
+
 def test_json_ld_brings_its_context_in_the_body_and_json_in_a_link(open_client: OpenClient) -> None:
     async def body(client: Client) -> None:
         context = {"speed": "https://vocab.example/speed"}

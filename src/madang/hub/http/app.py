@@ -17,6 +17,7 @@ from madang.hub.http.door import Door
 from madang.hub.http.operation import Operation, Router
 from madang.hub.http.wire import Header, Receive, Request, Response, Scope, Send, problem, split_path
 from madang.hub.hub import Hub
+from madang.hub.plain import PlainReader
 from madang.identity.rights import Actor
 from madang.kernel.errors import ConfigError, MadangError
 
@@ -73,6 +74,8 @@ class HubApp:
         self.censuses = Censuses(hub.store)
         self.pages: dict[tuple[Access, bytes, bytes], tuple[int, Response]] = {}
         """Query answers kept ready until the tenant's next commit (`entities.query`)."""
+        self.creators: dict[Access, PlainReader] = {}
+        """Who reads the plain entities that an asker creates (`provision.create`)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -83,10 +83,12 @@ def of_types(mutation: Mutation, selection: TypeSelection | None) -> Mutation:
     return mutation if selection is None else only_of(mutation, lambda types: selects(selection, types))
 
 
-async def read_body(app: HubApp, request: Request, *, patch: bool = False) -> tuple[dict[str, Json], Context]:
-    """A JSON object and the @context it is written in."""
+async def read_body(
+    app: HubApp, request: Request, *, patch: bool = False, body: bytes | None = None
+) -> tuple[dict[str, Json], Context]:
+    """A JSON object and the @context it is written in; `body` where it has been received already."""
     media = media_type(request.headers, patch=patch)
-    raw = decode(await request.body(app.config.max_body))
+    raw = decode(await request.body(app.config.max_body) if body is None else body)
     if not isinstance(raw, dict):
         raise InvalidRequestError("The body is a JSON object here", where="body")
     return raw, await body_context(request, media, raw, app.hub.contexts)

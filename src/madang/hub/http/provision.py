@@ -8,14 +8,15 @@ import orjson
 
 from madang.hub import changes as change
 from madang.hub.access import Access
-from madang.hub.changes import Effect
+from madang.hub.changes import Effect, Mutation, Stored
 from madang.hub.contexts.context import Context
 from madang.hub.entity import check_id, read_attribute, read_entity
-from madang.hub.errors import BadRequestDataError
+from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.http.bodies import allow, apply, of_types, path_fragment, read_body, read_writing
 from madang.hub.http.operation import Operation
-from madang.hub.http.wire import JSON, Request, Response, path_part, request_context
+from madang.hub.http.wire import JSON, Request, Response, media_type, path_part, request_context
 from madang.hub.names import expand_canonical, is_uri
+from madang.hub.plain import PlainReader, decode_plain_one
 from madang.hub.query import boolean
 from madang.identity.rights import Right
 
@@ -28,17 +29,50 @@ _MERGE = _WRITE | {"observedAt", "lang"}
 _DELETE = frozenset({"type", "local"})
 _DELETE_ATTRIBUTE = _DELETE | {"datasetId", "deleteAll"}
 _NO_OVERWRITE = frozenset({"noOverwrite"})
+_CREATORS = 256
 
 
 async def create(app: HubApp, request: Request, access: Access) -> Response:
     """Create Entity (clauses 5.6.1, 6.4.3.1)."""
-    raw, names = await read_body(app, request)
+    body = None
+    if not request.query_string and b"link" not in request.headers and media_type(request.headers) == JSON:
+        body = await request.body(app.config.max_body)
+        plain = _plain_creation(app, access, body)
+        if plain is not None:
+            await apply(app, access, plain)
+            return _created(plain.entity_id)
+    raw, names = await read_body(app, request, body=body)
     how = read_writing(request, names, _CREATE)
     entity = read_entity(raw, names, simplified=how.simplified, max_depth=app.config.max_depth)
     allow(app, request, access, entity, Right.HUB_CREATE)
     await apply(app, access, change.create(entity))
-    location = b"/ngsi-ld/v1/entities/" + path_part(entity.id)
-    return Response(201, [(b"location", location)])
+    return _created(entity.id)
+
+
+def _created(entity_id: str) -> Response:
+    return Response(201, [(b"location", b"/ngsi-ld/v1/entities/" + path_part(entity_id))])
+
+
+def _plain_creation(app: HubApp, access: Access, body: bytes) -> Mutation | None:
+    """What creates a plain entity, in half the time the general way takes to read it (measured); None elsewhere."""
+    raw = decode_plain_one(body) if len(body) <= app.config.max_entity else None
+    if raw is None:
+        return None
+    reader = app.creators.get(access)
+    if reader is None:
+        if len(app.creators) >= _CREATORS:
+            app.creators.clear()
+        reader = app.creators[access] = PlainReader(_there_already)
+    mutation = reader.mutation(raw)
+    if mutation is None or mutation.plain is None:
+        return None
+    if (refusal := access.refusal(Right.HUB_CREATE, mutation.plain.types)) is not None:
+        raise refusal
+    return mutation
+
+
+def _there_already(_types: tuple[str, ...], current: Stored | None) -> NgsiLdError | None:
+    return None if current is None else change.exists_already(current.id)
 
 
 async def replace(app: HubApp, request: Request, access: Access) -> Response:
