@@ -24,7 +24,7 @@ def test_ids_are_version_7_and_sort_by_creation() -> None:
     made = [new_id() for _ in range(2000)]
     assert len(set(made)) == 2000
     assert all(uuid.UUID(value).version == 7 and uuid.UUID(value).variant == uuid.RFC_4122 for value in made)
-    stamps = [value[:13] for value in made]
+    stamps = [value[:18] for value in made]
     assert stamps == sorted(stamps)
 
 
