@@ -36,9 +36,9 @@ REQUEST_GRANT                      y  y  y  y  .  .  .  .  .
 APPROVE_GRANT                      .  y  y  .  .  .  .  .  .
 REVOKE_GRANT                       .  y  .  .  .  .  .  .  .
 VIEW_LIVE                          y  y  y  y  .  .  .  .  .
-VIEW_PLAYBACK                      .  .  .  .  .  .  .  .  .
+VIEW_PLAYBACK                      .  y  .  .  .  .  .  .  .
 MOVE_CAMERA                        .  .  .  .  .  .  .  .  .
-EXPORT_VIDEO                       .  .  .  .  .  .  .  .  .
+EXPORT_VIDEO                       .  y  .  .  .  .  .  .  .
 BREAK_GLASS                        y  y  .  .  .  .  .  .  .
 REVIEW_BREAK_GLASS                 .  y  .  .  .  y  .  .  .
 ASSIGN_ROSTER                      .  y  .  .  .  .  .  .  .
@@ -67,6 +67,22 @@ HUB_SUBSCRIBE                      .  .  .  .  .  .  y  .  y
 HUB_CONTEXTS                       .  .  .  .  .  .  y  .  y
 HUB_PARKED                         .  y  .  .  .  .  y  .  y
 INGEST                             .  .  .  .  .  .  .  y  .
+SEND_SIGNAL                        y  y  .  y  .  .  .  y  y
+SHELVE_SIGNALS                     y  y  .  .  .  .  .  .  .
+EDIT_RULES                         .  y  .  .  y  .  .  .  .
+PUBLISH_RULES                      .  y  .  .  .  .  y  .  .
+EDIT_SOP                           .  y  .  .  y  .  .  .  .
+KEEP_DUTY                          y  y  .  .  .  .  .  .  .
+SEND_MESSAGES                      y  y  .  .  .  .  .  .  .
+MANAGE_RECIPIENTS                  .  y  .  .  y  .  y  .  .
+VIEW_FACILITIES                    y  y  .  .  y  .  .  .  .
+REPORT_FAULT                       y  y  .  .  y  .  .  .  .
+MANAGE_FACILITIES                  .  .  .  .  y  .  .  .  .
+SEE_EVIDENCE                       y  y  .  .  .  y  .  .  .
+LOCK_EVIDENCE                      y  y  .  .  .  .  .  .  .
+APPROVE_EXPORT                     .  y  .  .  y  .  .  .  .
+REVIEW_INCIDENT                    .  y  .  .  .  .  .  .  .
+READ_REVIEWS                       .  y  .  .  y  y  .  .  .
 """
 COLUMNS = (O, S, P, A, C, U, X, D, I)
 
@@ -91,7 +107,13 @@ NEEDS = {
     Right.HUB_PARKED: "parked",
     Right.INGEST: "create update",
 }
-NOT_ONES_OWN = {Right.APPROVE_GRANT, Right.REVIEW_BREAK_GLASS, Right.PUBLISH_DECISION_TABLE}
+NOT_ONES_OWN = {
+    Right.APPROVE_GRANT,
+    Right.REVIEW_BREAK_GLASS,
+    Right.PUBLISH_DECISION_TABLE,
+    Right.PUBLISH_RULES,
+    Right.APPROVE_EXPORT,
+}
 
 
 def actor(role: Role, *, city: str = CITY, agency: str = "", types: tuple[TypeRight, ...] = ()) -> Actor:

@@ -87,6 +87,9 @@ export interface Incident {
   doubts?: { field: string; why: string }[];
   cameras_offered: number;
   pending_grants: number;
+  parent_id?: string | null;
+  signal_count?: number;
+  last_signal_at?: Instant | null;
   caller?: { phone: string; name: string } | null;
 }
 

@@ -16,7 +16,11 @@ export interface LiveState {
   readonly counters: Counters;
 }
 
-export type ChangeKind = "incident" | "grant" | "task" | "link" | "feed" | "counters" | "camera";
+/** Changes told without a row: what shows such things asks again. `ref` is the thing's id. */
+export const NUDGES = ["shelf", "sop", "handover", "message", "evidence", "rule", "review", "facility"] as const;
+export type Nudge = (typeof NUDGES)[number];
+
+export type ChangeKind = "incident" | "grant" | "task" | "link" | "feed" | "counters" | "camera" | Nudge;
 
 export interface Change {
   seq: string;

@@ -2,7 +2,7 @@
 
 import { api, Refusal, type IncidentAction } from "../api/client";
 import type { Grant, Incident, IncidentDetail, Me, Place, RankedCamera, Snapshot, Task } from "../api/types";
-import { EMPTY, evolve, fromSnapshot, newEmergencies, type Change, type LiveState } from "../live/live";
+import { EMPTY, evolve, fromSnapshot, newEmergencies, NUDGES, type Change, type LiveState, type Nudge } from "../live/live";
 import { LiveLine, SILENT_AFTER_MS, type LineState } from "../live/stream";
 import { USUAL_CLASSES, type IncidentClass } from "../queue/classes";
 import { select, type QueueFilter } from "../queue/order";
@@ -72,6 +72,8 @@ class Desk {
   selectedId = $state<string | null>(null);
   detail = $state.raw<Detail>({ phase: "none" });
   fresh = $state.raw<ReadonlySet<string>>(new Set());
+  /** How often each kind of thing was said to have changed: read it in an effect that asks again. */
+  nudges = $state<Record<Nudge, number>>(Object.fromEntries(NUDGES.map((kind) => [kind, 0])) as Record<Nudge, number>);
   spoken = $state("");
   toasts = $state.raw<readonly Toast[]>([]);
   dialog = $state.raw<Dialog | null>(null);
@@ -228,6 +230,7 @@ class Desk {
     this.markFresh([...this.live.incidents.keys()].filter((id) => !before.incidents.has(id)));
     this.notice(newEmergencies(before, this.live));
     if (changes.some((change) => change.kind === "camera")) this.map?.refreshCameras();
+    for (const kind of NUDGES) if (changes.some((change) => change.kind === kind)) this.nudges[kind] += 1;
     if (changes.some((change) => this.concernsSelected(change))) this.loadDetailSoon(250);
   }
 

@@ -9,10 +9,10 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
+from msgspec.structs import replace
 from ninja import Query as QueryParameter
 from ninja import Router, Schema
 from pydantic import Field

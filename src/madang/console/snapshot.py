@@ -126,8 +126,11 @@ class CivicSource:
         wanted = _wanted(changes)
         since = shown_since(self._clock())
         rows = {kind: build(sight, _refs(wanted, kind), since) for kind, build in _BUILDERS.items()}
+        told = sorted(wanted.items(), key=lambda item: item[1])
         return [
-            _event(seq, kind, ref, rows[kind]) for (kind, ref), seq in sorted(wanted.items(), key=lambda item: item[1])
+            Event(seq, kind, ref, "upsert", None) if kind in NUDGES else _event(seq, kind, ref, rows[kind])
+            for (kind, ref), seq in told
+            if kind not in NUDGES or any(sight.may(right) for right in NUDGES[kind])
         ]
 
     def floating(self, sight: Sight) -> list[Event]:
@@ -138,6 +141,19 @@ class CivicSource:
         old = visible_incidents(sight).exclude(state__in=INCIDENT_OPEN).filter(**_between("closed_at", just_over))
         gone = [Event(0, "incident", str(pk), "remove") for pk in old.values_list("pk", flat=True)]
         return [*feeds, Event(0, "counters", "counters", "upsert", counters(sight)), *gone]
+
+
+NUDGES: Mapping[str, frozenset[Right]] = {
+    "shelf": frozenset({Right.VIEW_INCIDENT}),
+    "sop": frozenset({Right.VIEW_INCIDENT}),
+    "handover": frozenset({Right.KEEP_DUTY}),
+    "message": frozenset({Right.VIEW_INCIDENT}),
+    "evidence": frozenset({Right.SEE_EVIDENCE}),
+    "rule": frozenset({Right.EDIT_RULES, Right.PUBLISH_RULES}),
+    "review": frozenset({Right.READ_REVIEWS}),
+    "facility": frozenset({Right.VIEW_FACILITIES}),
+}
+"""Changes told without the row, with the rights that may hear of them: a screen that shows such things asks again."""
 
 
 def _event(seq: int, kind: str, ref: str, rows: Rows) -> Event:
@@ -162,7 +178,7 @@ def _wanted(changes: Iterable[Change]) -> dict[tuple[str, str], int]:
     for change in changes:
         if change.kind == "counters":
             wanted["counters", "counters"] = change.seq
-        elif change.kind in _BUILDERS or change.kind == "case":
+        elif change.kind in _BUILDERS or change.kind in NUDGES or change.kind == "case":
             wanted[change.kind, change.ref] = change.seq
     for key, incident in _incidents_behind(wanted).items():
         seq = wanted[key]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -41,9 +41,9 @@ _COLUMNS = 16
 _NOTHING, _NUMBER, _OTHER, _TRUE, _FALSE, _FIRST_TEXT = range(6)
 _ORDERED = frozenset({Operator.LESS, Operator.LESS_EQUAL, Operator.GREATER, Operator.GREATER_EQUAL})
 _SERVED = frozenset({"types", "q", "attrs", "limit", "offset", "count"})
-_UNSERVED = [one for one in fields(Query) if one.name not in _SERVED]
-_unserved = attrgetter(*(one.name for one in _UNSERVED))
-_UNUSED = tuple(one.default for one in _UNSERVED)
+_UNSERVED = [name for name in Query.__struct_fields__ if name not in _SERVED]
+_unserved = attrgetter(*_UNSERVED)
+_UNUSED = _unserved(Query())
 _NUL = frozenset("\0\ufffd")
 """PostgreSQL holds the first as the second."""
 _NEVER_AN_ATTRIBUTE = frozenset({"createdAt", "modifiedAt"})

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
 import orjson
+from msgspec.structs import replace
 
 from madang.hub.collation import check_collation
 from madang.hub.contexts.context import CORE_CONTEXT, Context
@@ -49,8 +51,7 @@ class Kind(StrEnum):
     INSTANT = "instant"
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(msgspec.Struct, frozen=True):
     """`name` is a text's canonical name: what it is compared by where words are names (VocabProperty, expandValues)."""
 
     kind: Kind
@@ -66,8 +67,7 @@ class Range:
     high: Literal
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(msgspec.Struct, frozen=True):
     """`attribute`, then names of sub-attributes or metadata, then members inside the value.
 
     `written` are the members as the client wrote them: languages and the members of a JsonProperty are no names.
@@ -88,8 +88,7 @@ class Exists:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(msgspec.Struct, frozen=True):
     """One comparison; several `values` are a list (any of them)."""
 
     path: Path
@@ -197,8 +196,7 @@ class Selector:
     id_pattern: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """Which entities (clause 5.7.2), and which page of them. Several `selectors` are alternatives."""
 
     types: TypeSelection | None = None
@@ -215,7 +213,7 @@ class Query:
     selectors: tuple[Selector, ...] = ()
 
     def asking(self, q: Condition | None) -> Query:
-        """The same with another condition (2 µs; `dataclasses.replace` takes 5)."""
+        """The same with another condition, quicker than `replace`."""
         return Query(
             self.types,
             self.ids,

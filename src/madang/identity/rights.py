@@ -65,6 +65,22 @@ class Right(StrEnum):
     HUB_CONTEXTS = "hub_contexts"
     HUB_PARKED = "hub_parked"
     INGEST = "ingest"
+    SEND_SIGNAL = "send_signal"
+    SHELVE_SIGNALS = "shelve_signals"
+    EDIT_RULES = "edit_rules"
+    PUBLISH_RULES = "publish_rules"
+    EDIT_SOP = "edit_sop"
+    KEEP_DUTY = "keep_duty"
+    SEND_MESSAGES = "send_messages"
+    MANAGE_RECIPIENTS = "manage_recipients"
+    VIEW_FACILITIES = "view_facilities"
+    REPORT_FAULT = "report_fault"
+    MANAGE_FACILITIES = "manage_facilities"
+    SEE_EVIDENCE = "see_evidence"
+    LOCK_EVIDENCE = "lock_evidence"
+    APPROVE_EXPORT = "approve_export"
+    REVIEW_INCIDENT = "review_incident"
+    READ_REVIEWS = "read_reviews"
 
 
 _R = Right
@@ -77,6 +93,19 @@ _HUB_WHOLE = _HUB_SEEN | {
     _R.HUB_CONTEXTS,
     _R.HUB_PARKED,
 }
+_ROOM_WORK = frozenset(
+    {
+        _R.SEND_SIGNAL,
+        _R.SHELVE_SIGNALS,
+        _R.KEEP_DUTY,
+        _R.SEND_MESSAGES,
+        _R.VIEW_FACILITIES,
+        _R.REPORT_FAULT,
+        _R.SEE_EVIDENCE,
+        _R.LOCK_EVIDENCE,
+    }
+)
+"""What everybody at a desk of the control room does."""
 ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
         Role.OPERATOR: frozenset(
@@ -89,6 +118,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.REQUEST_GRANT,
                 _R.VIEW_LIVE,
                 _R.BREAK_GLASS,
+                *_ROOM_WORK,
                 *_HUB_SEEN,
             }
         ),
@@ -110,13 +140,23 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.RETRY_DEAD_LETTERS,
                 _R.READ_REGISTER,
                 _R.HUB_PARKED,
+                *_ROOM_WORK,
+                _R.VIEW_PLAYBACK,
+                _R.EXPORT_VIDEO,
+                _R.APPROVE_EXPORT,
+                _R.EDIT_RULES,
+                _R.PUBLISH_RULES,
+                _R.EDIT_SOP,
+                _R.MANAGE_RECIPIENTS,
+                _R.REVIEW_INCIDENT,
+                _R.READ_REVIEWS,
                 *_HUB_SEEN,
             }
         ),
         Role.POLICE_LIAISON: frozenset(
             {_R.VIEW_INCIDENT, _R.SEE_CALLER, _R.VIEW_MAP, _R.REQUEST_GRANT, _R.APPROVE_GRANT, _R.VIEW_LIVE}
         ),
-        Role.AGENCY_SYSTEM: frozenset({_R.OPEN_INCIDENT, _R.REQUEST_GRANT, _R.VIEW_LIVE}),
+        Role.AGENCY_SYSTEM: frozenset({_R.SEND_SIGNAL, _R.OPEN_INCIDENT, _R.REQUEST_GRANT, _R.VIEW_LIVE}),
         Role.CITY_OFFICER: frozenset(
             {
                 _R.VIEW_MAP,
@@ -127,10 +167,27 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.ANSWER_DISCLOSURE,
                 _R.EDIT_DECISION_TABLE,
                 _R.EDIT_RETENTION,
+                _R.EDIT_RULES,
+                _R.EDIT_SOP,
+                _R.MANAGE_RECIPIENTS,
+                _R.VIEW_FACILITIES,
+                _R.REPORT_FAULT,
+                _R.MANAGE_FACILITIES,
+                _R.APPROVE_EXPORT,
+                _R.READ_REVIEWS,
                 *_HUB_SEEN,
             }
         ),
-        Role.AUDITOR: frozenset({_R.READ_REGISTER, _R.READ_AUDIT, _R.REVIEW_ACCESS_LOG, _R.REVIEW_BREAK_GLASS}),
+        Role.AUDITOR: frozenset(
+            {
+                _R.READ_REVIEWS,
+                _R.SEE_EVIDENCE,
+                _R.READ_REGISTER,
+                _R.READ_AUDIT,
+                _R.REVIEW_ACCESS_LOG,
+                _R.REVIEW_BREAK_GLASS,
+            }
+        ),
         Role.ADMINISTRATOR: frozenset(
             {
                 _R.MANAGE_ACCOUNTS,
@@ -143,11 +200,13 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
                 _R.PUBLISH_DECISION_TABLE,
                 _R.EDIT_RETENTION,
                 _R.ERASE_PERSONAL_DATA,
+                _R.PUBLISH_RULES,
+                _R.MANAGE_RECIPIENTS,
                 *_HUB_WHOLE,
             }
         ),
-        Role.DEVICE: frozenset({_R.INGEST}),
-        Role.API_CLIENT: _HUB_WHOLE,
+        Role.DEVICE: frozenset({_R.INGEST, _R.SEND_SIGNAL}),
+        Role.API_CLIENT: _HUB_WHOLE | {_R.SEND_SIGNAL},
     }
 )
 """What each role may do in its own authority. Administrators run accounts, and see neither incidents nor video."""
@@ -237,7 +296,15 @@ class Verdict:
 YES = Verdict(True)
 _AGENCY_BOUND = frozenset({Role.AGENCY_SYSTEM, Role.POLICE_LIAISON})
 _NOT_OF_AN_AGENCY = frozenset({Right.VIEW_MAP})
-_NOT_BY_REQUESTER = frozenset({Right.APPROVE_GRANT, Right.REVIEW_BREAK_GLASS, Right.PUBLISH_DECISION_TABLE})
+_NOT_BY_REQUESTER = frozenset(
+    {
+        Right.APPROVE_GRANT,
+        Right.REVIEW_BREAK_GLASS,
+        Right.PUBLISH_DECISION_TABLE,
+        Right.PUBLISH_RULES,
+        Right.APPROVE_EXPORT,
+    }
+)
 _NEEDED: Mapping[Right, frozenset[Deed]] = MappingProxyType(
     {
         Right.HUB_READ: frozenset({Deed.READ}),

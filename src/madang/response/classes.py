@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 UNKNOWN = "unknown"
 LINKAGE_DOWN = "linkage_down"
+STORM = "storm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,23 @@ _NAMES = (
     ("fire", "화재", "Fire"),
     ("rescue", "구조", "Rescue"),
     ("medical", "구급", "Medical emergency"),
+    ("emergency_bell", "비상벨", "Emergency bell"),
+    ("intrusion", "침입", "Intrusion"),
+    ("loitering", "배회", "Loitering"),
+    ("fall", "쓰러짐", "Person fallen"),
+    ("fight", "싸움", "Fight"),
+    ("crowd", "인파 밀집", "Crowding"),
+    ("abandoned_object", "유기물", "Abandoned object"),
+    ("smoke", "연기", "Smoke"),
+    ("gas", "가스", "Gas"),
+    ("flood", "침수", "Flooding"),
+    ("weather", "기상", "Weather"),
+    ("air_quality", "대기질", "Air quality"),
+    ("noise", "이상음", "Unusual sound"),
+    ("motion", "움직임", "Motion"),
+    ("object_seen", "객체 탐지", "Object seen"),
+    ("device_tampered", "장치 훼손", "Device tampered with"),
+    (STORM, "경보 폭주", "Alarm storm"),
     ("facility_fault", "시설물 고장", "Facility fault"),
     ("other", "기타", "Other"),
     (LINKAGE_DOWN, "연계 두절", "Linkage down"),

@@ -67,6 +67,16 @@ class Incident(models.Model):
     owner_name = models.CharField("담당자 Owner name", max_length=100, blank=True)
     officer = models.JSONField("요청 경찰관 Officer", default=dict, blank=True)
     has_caller = models.BooleanField("신고자 정보 Caller known", default=False)
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        verbose_name="상위 사건 Part of",
+    )
+    signal_count = models.PositiveIntegerField("신호 수 Signals", default=0)
+    last_signal_at = models.DateTimeField("마지막 신호 Last signal", null=True, blank=True)
     merged_into = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,

@@ -142,6 +142,9 @@ def incident_row(incident: Incident, extras: Extras) -> JsonRow:
         "basis": incident.basis,
         "cameras_offered": extras.cameras.get(incident.case_id, 0),
         "pending_grants": extras.pending.get(incident.case_id, 0),
+        "parent_id": incident.parent_id,
+        "signal_count": incident.signal_count,
+        "last_signal_at": instant_text(incident.last_signal_at) if incident.last_signal_at else None,
     }
 
 

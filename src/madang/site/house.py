@@ -45,11 +45,13 @@ def core_workers(services: Services) -> list[ThreadWorker | LoopWorker]:
     """Everything core runs in the background: the rooms', the linkages', the brokers'."""
     from madang.connectors.mqtt.workers import workers as mqtt
     from madang.console.workers import workers as console
+    from madang.facilities.workers import workers as facilities
     from madang.journal.workers import workers as journal
-    from madang.response.workers import workers as response
+    from madang.video.evidence.workers import workers as evidence
     from madang.video.workers import workers as video
 
-    ours = [*journal(services.clock), *video(), *response(services), *console(services)]
+    ours = [*journal(services.clock), *video(), *evidence(services), *facilities(services)]
+    ours += [*_response_workers(services), *console(services)]
     ours += mqtt(services)  # type: ignore[arg-type]  # wants a hub that is open, as it is in core by now
     theirs = [point.value.partition(":")[0] for point in entry_points(group="madang.connectors")]
     for package in (*linkage_packages().values(), *theirs):
@@ -57,6 +59,12 @@ def core_workers(services: Services) -> list[ThreadWorker | LoopWorker]:
         if module is not None:
             ours += module.workers(services)
     return ours
+
+
+def _response_workers(services: Services) -> Iterator[ThreadWorker | LoopWorker]:
+    """The workers of response and of each of its sub-rooms."""
+    for name in ("", ".signals", ".duty", ".sop", ".messaging", ".rules", ".review"):
+        yield from importlib.import_module(f"madang.response{name}.workers").workers(services)
 
 
 def heavy_workers(services: Services) -> list[ThreadWorker | LoopWorker]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
+from msgspec import structs
 
 from madang.hub.config import HubConfig
 from madang.hub.errors import BadRequestDataError, HistoryUnavailableError, ResourceNotFoundError
@@ -78,7 +79,7 @@ class History:
 
     async def retrieve(self, tenant: str, entity_id: str, query: HistoryQuery) -> HistoryPage | None:
         """One entity's (clause 5.7.3): without instances where none lie in the window; None for one never heard of."""
-        of_one = replace(query, what=replace(query.what, ids=(entity_id,), limit=1, offset=0, count=False))
+        of_one = replace(query, what=structs.replace(query.what, ids=(entity_id,), limit=1, offset=0, count=False))
         page = await self.query(tenant, of_one)
         if page.entities:
             return page

@@ -129,7 +129,7 @@ async def query_by_post(app: HubApp, request: Request, access: Access) -> Respon
     parameters = said | request.parameters
     query, view = read_query(parameters, names, app.config.default_limit, app.config.max_limit)
     if selectors:
-        query = replace(query, selectors=selectors)
+        query = structs.replace(query, selectors=selectors)
     join = read_join(parameters, query.q)
     check_media(parameters, media)
     shape = Shape.of(request, media, names, view, join)

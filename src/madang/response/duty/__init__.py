@@ -1,0 +1,1 @@
+"""Shifts, their hand-over, claims that end with their holder, and the radio and phone log."""

@@ -1,0 +1,1 @@
+"""Situation messages by tier, acknowledged by people, over many channels."""

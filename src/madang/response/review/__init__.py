@@ -1,0 +1,1 @@
+"""After-action reports, lessons and alarm load."""

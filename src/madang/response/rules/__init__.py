@@ -1,0 +1,1 @@
+"""Typed rules over readings and signals, with their lives and their timers."""

@@ -1,0 +1,1 @@
+"""What sensors, bells, agencies and people report, and what becomes of it."""

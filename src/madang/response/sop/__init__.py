@@ -1,0 +1,1 @@
+"""Checklists of what is done about an incident, by whom and by when."""

@@ -1,0 +1,1 @@
+"""Stills, locked recordings and exports that anyone can verify."""
