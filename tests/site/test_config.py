@@ -164,3 +164,20 @@ def test_what_one_section_says_reaches_the_rooms_that_need_it(written: Path) -> 
 def test_what_a_room_says_itself_goes_before_what_follows_from_others(written: Path) -> None:
     config = read(written, "[video]\ncore_link_url = 'ws://core.internal:1/x'\n")
     assert msgspec.structs.asdict(config.rooms["video"])["core_link_url"] == "ws://core.internal:1/x"
+
+
+def test_the_hub_lies_where_the_file_says_wherever_a_command_is_started(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read(written, '[hub]\nstore = "data/city.sqlite3"\nhistory = "old/city"\n')
+    monkeypatch.chdir("/")
+    hub = config.rooms["hub"]
+    assert (getattr(hub, "store", ""), getattr(hub, "history", "")) == (
+        str(tmp_path / "data" / "city.sqlite3"),
+        str(tmp_path / "old" / "city"),
+    )
+    assert (config.hub_path, config.history_path) == (tmp_path / "data" / "city.sqlite3", tmp_path / "old" / "city")
+    address = "postgresql://hub@db.example/city"
+    served = read(written, f'[hub]\nstore = "{address}"\n')
+    assert served.hub_address == address
+    assert served.history_path.is_absolute()

@@ -278,7 +278,14 @@ def _derived(config: Config, raw: Mapping[str, Any]) -> dict[str, msgspec.Struct
         rooms[name] = msgspec.structs.replace(rooms[name], **unsaid)
     if replace(config, rooms=rooms).hub_address and "history" not in raw.get("hub", {}):
         rooms["hub"] = msgspec.structs.replace(rooms["hub"], history=str(config.state_dir / "hub.history"))
+    rooms["hub"] = msgspec.structs.replace(rooms["hub"], **_hub_places(rooms["hub"], config.base))
     return rooms
+
+
+def _hub_places(hub: msgspec.Struct, base: Path) -> dict[str, str]:
+    """The hub's files and folders seen from the configuration file, wherever a command is started."""
+    said = {name: str(getattr(hub, name)) for name in ("store", "history")}
+    return {name: str(base / place) for name, place in said.items() if place and "://" not in place}
 
 
 def _media_link(config: Config) -> dict[str, object]:
