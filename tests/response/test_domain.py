@@ -26,6 +26,7 @@ from madang.response.domain import (
     Known,
     Move,
     PlaceState,
+    Release,
     SaidPlace,
     SetPriority,
     Situation,
@@ -79,6 +80,12 @@ class IncidentLife(RuleBasedStateMachine):
         self.give(Claim(by, take_over))
         if held and self.now.owner != held:
             assert take_over
+
+    @rule(by=st.sampled_from(["person:1", "person:2", ""]), reason=st.sampled_from(["", "화면 응답 없음"]))
+    def release(self, by: str, reason: str) -> None:
+        held = self.now.owner
+        self.give(Release(by, reason))
+        assert self.now.owner == ("" if held == by and reason and self.now.open else held)
 
     @rule(priority=st.integers(-3, 9))
     def press(self, priority: int) -> None:

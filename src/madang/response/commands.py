@@ -18,7 +18,7 @@ from madang.kernel.geometry import Point, judge
 from madang.kernel.mode import Mode
 from madang.response import caller as callers
 from madang.response import domain, hearing, timeline, video_side
-from madang.response.domain import Claim, Command, Doubt, Move, SaidPlace, Step
+from madang.response.domain import Claim, Command, Doubt, Move, Release, SaidPlace, Step
 from madang.response.hearing import CallKey, Word
 from madang.response.models import Incident, SourceCall
 from madang.response.record import announce, announce_incident, apply_events, save
@@ -44,6 +44,7 @@ __all__ = [
     "merge",
     "open_incident",
     "read_caller",
+    "release",
     "reopen_incident",
     "review",
     "set_priority",
@@ -174,6 +175,15 @@ def claim(
     incident = _work(actor, incident_id)
     _expect(incident, version)
     return _do(tx, actor, incident, Claim(actor.id, take_over), now)
+
+
+def release(tx: Session, actor: Actor, incident_id: str, held_by: str, reason: str, now: datetime) -> Incident:
+    """Takes an incident off `held_by`, who gives it up or no longer answers; refused once another holds it.
+
+    An urgent one gets its task to find an owner back (I8).
+    """
+    incident = _work(actor, incident_id)
+    return _do(tx, actor, incident, Release(held_by, reason.strip()[:500]), now)
 
 
 def verify(tx: Session, actor: Actor, incident_id: str, now: datetime, *, version: int | None = None) -> Incident:

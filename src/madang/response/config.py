@@ -5,6 +5,28 @@ from __future__ import annotations
 import msgspec
 
 
+class DutyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Shifts and presence: the `[response.duty]` section. Times of day in Seoul, lengths in seconds."""
+
+    shifts: tuple[str, ...] = ("06:00-14:00", "14:00-22:00", "22:00-06:00")
+    """The shifts of a day, in order; the last may end on the next day."""
+    early_s: int = 1_800
+    """How long before a planned shift its person may begin it."""
+    unseen_s: int = 60
+    """How long a person's screen may stay silent before what they hold is released."""
+    seen_every_s: int = 10
+    """How often a screen's sign of life is written down at most."""
+    lookout_gap_s: int = 15
+    """A longer silence of the platform itself (restart, suspension, clock step) starts everybody's time anew."""
+
+
+class SopConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Checklists: the `[response.sop]` section."""
+
+    max_steps: int = 60
+    """The most steps a checklist may have."""
+
+
 class ResponseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Due times in seconds, lengths in metres."""
 
@@ -25,3 +47,7 @@ class ResponseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """How many guesses for an unknown place are shown."""
     geocode_sure: float = 0.95
     """A single address match at least this good is taken as an approximate place at once."""
+    snooze_max_s: int = 14_400
+    """The longest a task may be put off at once."""
+    duty: DutyConfig = DutyConfig()
+    sop: SopConfig = SopConfig()

@@ -129,7 +129,15 @@ class SetPriority:
     priority: int
 
 
-Command = Move | Claim | SetPriority
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Its owner `held_by` no longer answers for it, for a reason."""
+
+    held_by: str
+    reason: str
+
+
+Command = Move | Claim | SetPriority | Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +156,14 @@ class Claimed:
 
     by: str
     before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Nobody is responsible now; until then `before` was."""
+
+    before: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +188,7 @@ class TasksOver:
     kinds: frozenset[str] = frozenset()
 
 
-Event = Stepped | Claimed | PrioritySet | TaskNeeded | TasksOver
+Event = Stepped | Claimed | Released | PrioritySet | TaskNeeded | TasksOver
 ATTEND = "attend"
 LOCATE = "locate"
 APPROVE_GRANT = "approve_grant"
@@ -187,6 +203,8 @@ def decide(now: Situation, command: Command) -> Accepted[Event] | Rejected:
         return _claim(now, command)
     if isinstance(command, SetPriority):
         return _set_priority(now, command)
+    if isinstance(command, Release):
+        return _release(now, command)
     return _move(now, command)
 
 
@@ -212,6 +230,17 @@ def _claim(now: Situation, claim: Claim) -> Accepted[Event] | Rejected:
     if now.owner and not claim.take_over:
         return Rejected("owned_by_other", {"owner": now.owner})
     return Accepted((Claimed(claim.by, now.owner), TasksOver(frozenset({ATTEND}))))
+
+
+def _release(now: Situation, release: Release) -> Accepted[Event] | Rejected:
+    if not now.open:
+        return Rejected("not_open", {"state": now.state.value})
+    if not release.held_by or now.owner != release.held_by:
+        return Rejected("owned_by_other", {"owner": now.owner})
+    if not release.reason.strip():
+        return Rejected("reason_missing", {"step": "release"})
+    freed = replace(now, owner="")
+    return Accepted((Released(now.owner, release.reason), *_follow_ups(now, freed)))
 
 
 def _set_priority(now: Situation, command: SetPriority) -> Accepted[Event] | Rejected:
@@ -244,6 +273,8 @@ def evolve(now: Situation, event: Event) -> Situation:
         return replace(now, state=event.after, version=now.version + 1)
     if isinstance(event, Claimed):
         return replace(now, owner=event.by, version=now.version + 1)
+    if isinstance(event, Released):
+        return replace(now, owner="", version=now.version + 1)
     if isinstance(event, PrioritySet):
         return replace(now, priority=event.after, version=now.version + 1)
     if isinstance(event, TaskNeeded):

@@ -210,6 +210,12 @@ class Task(models.Model):
     created_at = models.DateTimeField("생성 Created")
     done_at = models.DateTimeField("완료 Done", null=True, blank=True)
     done_by = models.CharField("완료자 Done by", max_length=120, blank=True)
+    note = models.TextField("결과 Result", blank=True)
+    made_by = models.CharField("만든 사람 Made by", max_length=120, blank=True)
+    assignee = models.CharField("맡은 사람 Assignee", max_length=80, blank=True)
+    assignee_name = models.CharField("맡은 이름 Assignee name", max_length=100, blank=True)
+    snoozed_until = models.DateTimeField("미룸 Snoozed until", null=True, blank=True)
+    snooze_reason = models.CharField("미룬 사유 Why snoozed", max_length=300, blank=True)
     mode = models.CharField("모드 Mode", max_length=12, choices=MODES)
 
     class Meta:

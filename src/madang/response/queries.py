@@ -18,6 +18,7 @@ from madang.kernel.errors import NotFoundError
 from madang.response.classes import UNKNOWN, class_named
 from madang.response.domain import OPEN_STATES
 from madang.response.models import Incident, Task, TimelineEntry
+from madang.response.task_life import BOUND
 from madang.video.models import GrantCamera, VideoGrant
 
 JsonRow = dict[str, Any]  # Any: JSON values
@@ -177,6 +178,11 @@ def task_row(row: Task) -> JsonRow:
         "due_at": instant_text(row.due_at),
         "text_ko": row.text_ko,
         "text_en": row.text_en,
+        "assignee": {"id": row.assignee, "name": row.assignee_name} if row.assignee else None,
+        "snoozed_until": instant_text(row.snoozed_until) if row.snoozed_until else None,
+        "snooze_reason": row.snooze_reason,
+        "note": row.note,
+        "by_hand": row.kind not in BOUND,
         "mode": row.mode,
     }
 

@@ -16,6 +16,7 @@ from madang.response.domain import (
     Claimed,
     Event,
     PrioritySet,
+    Released,
     State,
     Step,
     Stepped,
@@ -50,6 +51,8 @@ def apply_events(tx: Session, actor: Actor, incident: Incident, events: Iterable
             _stepped(tx, actor, incident, event, now)
         elif isinstance(event, Claimed):
             _claimed(actor, incident, event, now)
+        elif isinstance(event, Released):
+            _released(actor, incident, event, now)
         elif isinstance(event, PrioritySet):
             _priority_set(actor, incident, event, now)
         elif isinstance(event, TaskNeeded):
@@ -79,6 +82,13 @@ def _stepped(tx: Session, actor: Actor, incident: Incident, event: Stepped, now:
 def _claimed(actor: Actor, incident: Incident, event: Claimed, now: datetime) -> None:
     incident.owner, incident.owner_name = event.by, actor.name
     line = Line("claim", f"담당: {actor.name}", f"Taken on by {actor.name}", {"before": event.before})
+    timeline.append(incident, line, actor=actor.id, actor_name=actor.name, now=now)
+
+
+def _released(actor: Actor, incident: Incident, event: Released, now: datetime) -> None:
+    name, incident.owner, incident.owner_name = incident.owner_name, "", ""
+    payload = {"before": event.before, "reason": event.reason}
+    line = Line("released", f"담당 해제: {name} · {event.reason}", f"{name} is off it: {event.reason}", payload)
     timeline.append(incident, line, actor=actor.id, actor_name=actor.name, now=now)
 
 

@@ -64,27 +64,51 @@ def _due_s(kind: str) -> int:
     return {ATTEND: config.attend_due_s, LOCATE: config.locate_due_s, APPROVE_GRANT: config.approve_due_s}[kind]
 
 
-def need(tx: Session, incident: Incident, kind: str, now: datetime, *, ref: str = "") -> Task:
-    """The open task of that kind, made with its due timer if there is none."""
+def wording_of(ko: str, en: str = "") -> Wording:
+    """A task in somebody's own words, with what is written when nobody does it in time."""
+    return Wording(ko, en or ko, f"기한 지남, 책임자에게 알림: {ko}", f"Overdue, the supervisor is called: {en or ko}")
+
+
+def need(
+    tx: Session,
+    incident: Incident,
+    kind: str,
+    now: datetime,
+    *,
+    ref: str = "",
+    wording: Wording | None = None,
+    due_s: float | None = None,
+    escalated: bool = False,
+) -> Task:
+    """The open task of that kind, made with its due timer if there is none.
+
+    Kinds without a wording of their own bring `wording` and `due_s`; `escalated` begins it as overdue already.
+    """
     existing = Task.objects.filter(incident=incident, kind=kind, ref=ref, state__in=OPEN).first()
     if existing is not None:
         return existing
-    wording = WORDINGS[kind]
+    wording = wording or WORDINGS[kind]
     task = Task(
         authority_id=incident.authority_id,
         incident=incident,
         kind=kind,
         ref=ref,
-        due_at=now + timedelta(seconds=_due_s(kind)),
-        text_ko=wording.ko,
-        text_en=wording.en,
+        state="escalated" if escalated else "open",
+        due_at=now + timedelta(seconds=_due_s(kind) if due_s is None else due_s),
+        text_ko=wording.ko[:300],
+        text_en=wording.en[:300],
         created_at=now,
         mode=incident.mode,
     )
-    task.save(force_insert=True)
-    _set_timer(tx, task)
-    changes.touch(tx, kind="task", ref=task.id, authority=task.authority_id, now=now)
+    start(tx, task, now)
     return task
+
+
+def start(tx: Session, task: Task, now: datetime) -> None:
+    """Writes a new task with its due timer and tells the screens."""
+    task.save(force_insert=True)
+    set_due(tx, task)
+    changes.touch(tx, kind="task", ref=task.id, authority=task.authority_id, now=now)
 
 
 def finish(
@@ -97,10 +121,15 @@ def finish(
     if ref is not None:
         open_tasks = open_tasks.filter(ref=ref)
     for task in open_tasks:
-        task.state, task.done_at, task.done_by = "done", now, by
-        task.save(update_fields=["state", "done_at", "done_by"])
-        timers.cancel_timer(tx, kind=TIMER, key=task.id)
-        changes.touch(tx, kind="task", ref=task.id, authority=task.authority_id, now=now)
+        end(tx, task, by, now)
+
+
+def end(tx: Session, task: Task, by: str, now: datetime) -> None:
+    """Ends one task and its timer, and tells the screens."""
+    task.state, task.done_at, task.done_by = "done", now, by
+    task.save()
+    timers.cancel_timer(tx, kind=TIMER, key=task.id)
+    changes.touch(tx, kind="task", ref=task.id, authority=task.authority_id, now=now)
 
 
 def fall_due(tx: Session, timer: Timer, now: datetime) -> None:
@@ -110,18 +139,19 @@ def fall_due(tx: Session, timer: Timer, now: datetime) -> None:
         return
     again = timedelta(seconds=response_config().escalate_again_s)
     first_time = task.state == "open"
-    task.state, task.due_at = "escalated", now + again
-    task.save(update_fields=["state", "due_at"])
+    task.state, task.due_at, task.snoozed_until = "escalated", now + again, None
+    task.save(update_fields=["state", "due_at", "snoozed_until"])
     if first_time:
-        wording = WORDINGS[task.kind]
+        wording = WORDINGS.get(task.kind) or wording_of(task.text_ko, task.text_en)
         line = Line("task_overdue", wording.overdue_ko, wording.overdue_en, {"task": task.id, "kind": task.kind})
         append(task.incident, line, actor="system:madang", now=now)
         changes.touch(tx, kind="incident", ref=task.incident_id, authority=task.authority_id, now=now)
-    _set_timer(tx, task)
+    set_due(tx, task)
     changes.touch(tx, kind="task", ref=task.id, authority=task.authority_id, now=now)
 
 
-def _set_timer(tx: Session, task: Task) -> None:
+def set_due(tx: Session, task: Task) -> None:
+    """Sets the task's timer to its due time."""
     timers.set_timer(
         tx, kind=TIMER, key=task.id, due_at=task.due_at, authority=task.authority_id, mode=Mode(task.mode), body={}
     )
