@@ -165,7 +165,7 @@ def _aggregated(aggregates: Sequence[Aggregated], view: TemporalView, names: Con
 def _series(one: Aggregated) -> dict[str, Json]:
     relationship = one.kind in ("Relationship", "ListRelationship")
     member: dict[str, Json] = {"type": "Relationship" if relationship else "Property"}
-    starts, ends = _texts(tuple(one.starts_us)), _texts(tuple(one.ends_us))
+    starts, ends = _texts(one.starts_us), _texts(one.ends_us)
     for method, values in one.values.items():
         member[method] = [*zip(values, starts, ends, strict=True)]
     return member | {"datasetId": one.dataset} if one.dataset else member

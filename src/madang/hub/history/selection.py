@@ -63,6 +63,8 @@ class Selection:
         taken = [file for file in snapshot.files if query.takes(file.types.split("\n"))]
         note_hidden(cursor, snapshot.hidden)
         near = [file for file in taken if query.or_modified or overlaps(file, query.window)]
+        self.size = sum(file.rows for file in near)
+        """So many instances lie in the files that are looked into."""
         self._near, self._wide = self._relation(near), self._relation(taken)
         self._base = self._based(hot_types, {file.types for file in taken})
         self.windowed = self._windowed()
@@ -82,7 +84,7 @@ class Selection:
         parts = Sql("true")
         known = {*hot_types, *file_types}
         taken = [types for types in known if self._query.takes(types.split("\n"))]
-        if len(taken) < len(hot_types) or what.types is not None or self._query.may_see is not None:
+        if len(taken) < len(known):
             parts &= _among("types", taken)
         if what.ids:
             parts &= _among("entity", what.ids)
