@@ -117,3 +117,41 @@ def test_a_long_batch_is_taken_whole(open_client: OpenClient) -> None:
             assert counted.header("ngsild-results-count") == "950"
 
     run(body)
+
+
+def test_entities_that_move_are_found_where_they_are_and_nowhere_else(open_client: OpenClient) -> None:
+    def at(number: int, lon: float, reading: int) -> Json:
+        spot = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [lon, 35]}}
+        return sensor(number, location=spot, a={"type": "Property", "value": reading})
+
+    def near(lon: float) -> str:
+        return f"type=Sensor&georel=near%3BmaxDistance==100&geometry=Point&coordinates=%5B{lon},35%5D"
+
+    async def body() -> None:
+        async with open_client() as client:
+            path = "/entityOperations/upsert"
+            assert (await client.post(path, [at(1, 128, 1), at(2, 128, 1)])).status == 201
+            assert (await client.post("/entities", at(3, 128.0, 1))).status == 201
+            assert (
+                await client.post(path, [at(1, 128, 2), at(2, 129, 2), at(3, 129.5, 2), at(3, 128, 3)])
+            ).status == 204
+            assert (await client.get("/entities", near(128))).json == [at(1, 128, 2), at(3, 128, 3)]
+            assert (await client.get("/entities", near(129))).json == [at(2, 129, 2)]
+            assert (await client.get("/entities", near(129.5))).json == []
+            assert (await client.post(path, [sensor(1, a=4)])).status == 204
+            assert (await client.get("/entities", near(128))).json == [at(3, 128, 3)]
+
+    run(body)
+
+
+def test_entities_alike_stand_among_others_and_each_is_kept_as_it_came(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client() as client:
+            alike = [sensor(number, a={"type": "Property", "value": number}) for number in range(150)]
+            odd = sensor(150, a={"type": "Property", "value": 1, "b": {"type": "Property", "value": 2}})
+            answer = await client.post("/entityOperations/upsert", [*alike, odd, {"id": "urn:x:1"}])
+            assert (answer.status, len(answer.json["success"])) == (207, 151)
+            found = (await client.get("/entities", "type=Sensor&limit=200")).json
+            assert found == [*alike, odd]
+
+    run(body)

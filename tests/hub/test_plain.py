@@ -15,7 +15,7 @@ from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.entity import NULL, read_entity
 from madang.hub.errors import NgsiLdError
 from madang.hub.http.wire import decode
-from madang.hub.plain import PlainReader, as_sent, decode_plain, layout_of
+from madang.hub.plain import PlainReader, as_sent, decode_plain, layout_of, split_batch
 
 Json = Any  # Any: JSON
 
@@ -41,8 +41,7 @@ _HEADS = st.fixed_dictionaries(
 
 
 def _mutation(body: bytes) -> changes.Mutation | None:
-    raws = decode_plain(b"[" + body + b"]")
-    return None if raws is None else PlainReader(lambda _types, _current: None).mutation(raws[0])
+    return PlainReader(lambda _types, _current: None).mutation(body)
 
 
 @given(_HEADS, _ATTRIBUTES, st.booleans())
@@ -64,9 +63,9 @@ def test_what_is_read_as_plain_is_kept_as_the_general_way_keeps_it(head: Json, a
 @given(_HEADS, _ATTRIBUTES)
 def test_what_is_decoded_for_plain_reading_can_still_be_read_the_general_way(head: Json, attributes: Json) -> None:
     sent = json.dumps([head | attributes], ensure_ascii=False).encode()
-    raws = decode_plain(sent)
-    if raws is not None:
-        assert [as_sent(raw) for raw in raws] == decode(sent)
+    items = split_batch(sent)
+    assert items is not None
+    assert [as_sent(item) for item in items] == decode(sent)
 
 
 def test_an_ordinary_station_is_plain() -> None:
@@ -80,22 +79,24 @@ def test_an_ordinary_station_is_plain() -> None:
 
 def test_the_general_way_of_a_plain_mutation_asks_who_may_first() -> None:
     refused = NgsiLdError("no")
-    raws = decode_plain(b'[{"id":"urn:x:1","type":"T","a":{"type":"Property","value":1}}]')
-    assert raws is not None
-    mutation = PlainReader(lambda _types, _current: refused).mutation(raws[0])
+    body = b'{"id":"urn:x:1","type":"T","a":{"type":"Property","value":1}}'
+    mutation = PlainReader(lambda _types, _current: refused).mutation(body)
     assert mutation is not None
     assert mutation.change(None, 0) is refused
     assert mutation.change(Stored(1, "urn:x:1", ("T",), b"{}", {}, 0, 0, 1), 0) is refused
 
 
 def test_entities_of_the_same_attributes_share_their_layout() -> None:
-    one, other, reversed_ = (
-        decode_plain(
-            b'[{"id":"urn:x:1","type":"T","a":{"type":"Property","value":1},"b":{"type":"Property","value":"x"}},'
-            b'{"id":"urn:x:2","type":"U","a":{"type":"Property","value":2},"b":{"type":"Property","value":1.5}},'
-            b'{"id":"urn:x:2","type":"U","b":{"type":"Property","value":2},"a":{"type":"Property","value":1.5}}]'
-        )
-        or []
+    one, other, reversed_ = map(
+        decode_plain,
+        (
+            b'{"id":"urn:x:1","type":"T","a":{"type":"Property","value":1},"b":{"type":"Property","value":"x"}}',
+            b'{"id":"urn:x:2","type":"U","a":{"type":"Property","value":2},"b":{"type":"Property","value":1.5}}',
+            b'{"id":"urn:x:2","type":"U","b":{"type":"Property","value":2},"a":{"type":"Property","value":1.5}}',
+        ),
     )
+    assert one is not None
+    assert other is not None
+    assert reversed_ is not None
     assert layout_of(one) is layout_of(other)
     assert layout_of(one) is not layout_of(reversed_)

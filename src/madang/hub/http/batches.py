@@ -21,7 +21,7 @@ from madang.hub.http.operation import Operation
 from madang.hub.http.wire import JSON, JSON_LD, Request, Response, decode, media_type, request_context
 from madang.hub.hub import BatchResult, ItemRefusal
 from madang.hub.names import is_uri
-from madang.hub.plain import PlainReader, as_sent, decode_plain
+from madang.hub.plain import PlainReader, as_sent, split_batch
 from madang.identity.rights import Right
 
 if TYPE_CHECKING:
@@ -132,23 +132,23 @@ async def _batch(
     entities: list[Entity] = []
     slice_ends = time.monotonic() + _SLICE_S
     for raw in raws:
-        try:
-            if whole is not None and (ready := whole.mutation(raw)) is not None:
-                mutations.append(ready)
-            else:
-                item = raw if whole is None else as_sent(raw)
-                names = await _item_context(app, item, shared)
-                entity = _read_item(app, item, names, how, reading)
-                if right is not None and (refusal := access.refusal(right, entity.types)) is not None:
-                    raise refusal
-                creates = entity.types if right is None else None
-                mutations.append(access.guarded(make(entity, names), right or Right.HUB_UPDATE, creates=creates))
-                entities.append(entity)
-        except NgsiLdError as error:
-            refused.append(ItemRefusal(said_id(raw), error))
         if time.monotonic() > slice_ends:
             await asyncio.sleep(0)
             slice_ends = time.monotonic() + _SLICE_S
+        if whole is not None and (ready := whole.mutation(raw)) is not None:
+            mutations.append(ready)
+            continue
+        item = raw if whole is None else _no_null(as_sent(raw))
+        try:
+            names = await _item_context(app, item, shared)
+            entity = _read_item(app, item, names, how, reading)
+            if right is not None and (refusal := access.refusal(right, entity.types)) is not None:
+                raise refusal
+            creates = entity.types if right is None else None
+            mutations.append(access.guarded(make(entity, names), right or Right.HUB_UPDATE, creates=creates))
+            entities.append(entity)
+        except NgsiLdError as error:
+            refused.append(ItemRefusal(said_id(item), error))
     result = await _write_many(app, access, mutations)
     app.hub.expiry.note_all(entities)
     return batch_response(result, refused)
@@ -185,21 +185,26 @@ async def _item_context(app: HubApp, raw: Json, shared: Context | None) -> Conte
 
 async def _items(app: HubApp, request: Request, plain: bool = False) -> tuple[list[Json], Context | None, bool]:
     """The batch, the @context all share (None where each brings its own, as JSON-LD), and whether the items are as
-    `decode_plain` makes them, where that was asked for."""
+    `split_batch` leaves them, where that was asked for."""
     media = media_type(request.headers)
     body = await request.body(app.config.max_body)
-    plains = decode_plain(body) if plain and media != JSON_LD else None
-    raws: Json = decode(body) if plains is None else plains
+    shared = None if media == JSON_LD else await request_context(request, app.hub.contexts)
+    split = split_batch(body) if plain and shared is not None and shared.is_core else None
+    raws: Json = decode(body) if split is None else split
     if not isinstance(raws, list) or not raws:
         raise BadRequestDataError("A batch is a JSON array of at least one item", where="body")
-    if None in raws:
-        raise BadRequestDataError("A batch holds no null", where="body")
+    if split is None:
+        for raw in raws:
+            _no_null(raw)
     if len(raws) > app.config.max_batch:
         raise TooComplexQueryError(f"A batch has at most {app.config.max_batch} items", where="body")
-    shared = None if media == JSON_LD else await request_context(request, app.hub.contexts)
-    if plains is None or shared is None:
-        return raws, shared, False
-    return (raws, shared, True) if shared.is_core else (decode(body), shared, False)
+    return raws, shared, split is not None
+
+
+def _no_null(raw: Json) -> Json:
+    if raw is None:
+        raise BadRequestDataError("A batch holds no null", where="body")
+    return raw
 
 
 async def _write_many(app: HubApp, access: Access, mutations: list[Mutation]) -> BatchResult:

@@ -14,7 +14,7 @@ from madang.hub.changes import Effect, Mutation, Op, Outcome, Reading, Stored, d
 from madang.hub.entity import MAX_GEOMETRIES, Json
 from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.geo import box_of
-from madang.hub.plain import Layout, Plain
+from madang.hub.plain import Layout, Plain, Point
 from madang.hub.query import Query
 from madang.hub.sqlite.schema import CHANGE_BITS
 from madang.hub.sqlite.sql import Select
@@ -42,6 +42,7 @@ _SOURCE = (
 )
 _CHANGE = "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)"
 _PLACE = "INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_UNPLACE = "DELETE FROM place WHERE id = ?"
 _KIND = "INSERT INTO entity_kind VALUES (?, ?)"
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _REJECT_BYTES = 4_096
@@ -113,13 +114,14 @@ class GroupStore(Protocol):
 class _Slot:
     """An entity the group works on. `base` is what the file holds, `row` what it will; deleted means an empty body."""
 
-    __slots__ = ("base", "catalog", "document", "geometries", "row", "stamps", "turns")
+    __slots__ = ("base", "catalog", "document", "row", "spots", "stamps", "turns")
 
     def __init__(self, catalog: TenantCatalog, base: Stored | None) -> None:
         self.catalog = catalog
         self.base = base
         self.row = base
-        self.geometries: list[tuple[str, Json]] | None = None
+        self.spots: list[_Spot] | None = None
+        """What its rows in the spatial index are to be, where they change."""
         self.document: dict[str, Json] | None = None
         """`row` decoded, with `turns` readings taken in that `row` does not have yet (`changes.take_in`)."""
         self.stamps: dict[str, list[int]] = {}
@@ -157,6 +159,20 @@ class _Slot:
 
 
 _Row = tuple[Any, ...]  # Any: column values
+_Spot = tuple[tuple[float, float, float, float], tuple[str, float | None, float | None, str | None]]
+"""A box (west, east, south, north), then attribute, longitude and latitude of a point, any other geometry as JSON."""
+
+
+def _spot_of(point: Point) -> _Spot:
+    _, lon, lat = point
+    return (lon, lon, lat, lat), (*point, None)
+
+
+def _spot(attribute: str, geometry: Json) -> _Spot:
+    west, south, east, north = box_of(geometry)
+    if geometry["type"] == "Point":
+        return (west, east, south, north), (attribute, west, south, None)
+    return (west, east, south, north), (attribute, None, None, orjson.dumps(geometry).decode())
 
 
 class Group:
@@ -216,7 +232,7 @@ class Group:
         What `changes.replace` does then needs neither document: half of the time of a batch of known entities
         (measured).
         """
-        row, layout, at_ms = slot.row, plain.layout, self.at_ms
+        row, layout, at_ms, spots = slot.row, plain.layout, self.at_ms, len(plain.points)
         if row is not None and row.layout is not layout:
             return None
         if (refusal := plain.refusal(row)) is not None:
@@ -226,13 +242,17 @@ class Group:
             self._noted.add((slot.catalog.tenant, layout))
         if row is None:
             key, body, stamps = self._store.next_key(), plain.body, self._fresh_stamps
-            slot.row = Stored(key, plain.id, plain.types, body, stamps, at_ms, at_ms, 1, None, 0, None, layout)
+            slot.row = Stored(key, plain.id, plain.types, body, stamps, at_ms, at_ms, 1, None, spots, None, layout)
+            if spots:
+                slot.spots = [*map(_spot_of, plain.points)]
             self._record(slot, Op.CREATED, source, body)
             return _PUT_NEW
         stamps, version = self._turned_stamps(row, layout), row.version + 1
         made = Stored(
-            row.key, row.id, plain.types, plain.body, stamps, row.created_ms, at_ms, version, None, 0, None, layout
+            row.key, row.id, plain.types, plain.body, stamps, row.created_ms, at_ms, version, None, spots, None, layout
         )
+        if spots and not plain.lies_as_in(row.body):
+            slot.spots = [*map(_spot_of, plain.points)]
         slot.row = made
         slot.document = None
         self._record(slot, Op.REPLACED, source, plain.body)
@@ -293,7 +313,7 @@ class Group:
     def _next_row(self, slot: _Slot, entity_id: str, effect: Effect) -> Stored:
         row, at_ms = slot.row, self.at_ms
         if effect.geometries is not None:
-            slot.geometries = effect.geometries
+            slot.spots = [_spot(attribute, geometry) for attribute, geometry in effect.geometries]
         alive = row is not None and row.body
         return Stored(
             row.key if row is not None else self._store.next_key(),
@@ -356,18 +376,10 @@ class Group:
     def flush(self) -> None:
         """Writes what the group holds; the caller commits."""
         many = self._store.writer.executemany
-        for slot in self._slots.values():
-            if slot.turns:
-                slot.settle(self.at_ms)
-        for sql, rows in zip((_INSERT, _UPDATE), self._rows(), strict=True):
+        written = self._written()
+        for sql, rows in zip((_INSERT, _UPDATE, _KIND, _PLACE), written, strict=True):
             if rows:
                 many(sql, rows)
-        kinds = [*self._new_kinds()]
-        if kinds:
-            many(_KIND, kinds)
-        places = [*self._new_places()]
-        if places:
-            many(_PLACE, places)
         if self._changes:
             many(_CHANGE, self._changes)
         for (number, name), (readings, rejects) in self._sources.items():
@@ -378,58 +390,43 @@ class Group:
             for tenant, observed in self._observed.items():
                 self._store.observer(self, tenant, observed)
 
-    def _touched(self) -> Iterator[_Slot]:
-        return (slot for slot in self._slots.values() if slot.row is not slot.base)
-
-    def _rows(self) -> tuple[list[_Row], list[_Row]]:
-        """The rows that are new and those that are not."""
-        fresh, known = list[_Row](), list[_Row]()
+    def _written(self) -> tuple[list[_Row], list[_Row], list[_Row], list[_Row]]:
+        """Rows of entities that are new and of those that are not, of their types and of their places."""
+        fresh, known, kinds, places = list[_Row](), list[_Row](), list[_Row](), list[_Row]()
         texts: dict[int, str | None] = {}
-        for slot in self._touched():
+        for slot in self._slots.values():
+            if slot.turns:
+                slot.settle(self.at_ms)
             row, base = slot.row, slot.base
-            assert row is not None
+            if row is base or row is None:
+                continue
             stamps = texts.get(id(row.stamps), "")
             if stamps == "":
                 stamps = texts[id(row.stamps)] = orjson.dumps(row.stamps).decode() if row.stamps else None
-            body = row.body or None
+            body, types = row.body or None, row.types
             middle = (row.modified_ms, row.version, row.source_version, row.spots, row.expires_ms, stamps, body)
-            types = row.types[0] if len(row.types) == 1 else "\n".join(row.types)
+            text = types[0] if len(types) == 1 else "\n".join(types)
             if base is None:
-                fresh.append((row.key, slot.catalog.tenant, row.id, types, row.created_ms, *middle))
+                fresh.append((row.key, slot.catalog.tenant, row.id, text, row.created_ms, *middle))
             else:
-                known.append((types, row.created_ms, *middle, row.key))
-        return fresh, known
+                known.append((text, row.created_ms, *middle, row.key))
+            if base is None or types is not base.types or not body or not base.body:
+                self._turn_kinds(slot.catalog, row, base, kinds)
+            if slot.spots is not None:
+                first = row.key * MAX_GEOMETRIES
+                for place in range(first, first + (base.spots if base is not None else 0)):
+                    self._run(_UNPLACE, (place,))
+                places += [(place, *box, row.key, *spot) for place, (box, spot) in enumerate(slot.spots, first)]
+        return fresh, known, kinds, places
 
-    def _new_kinds(self) -> Iterator[tuple[int, int]]:
-        for slot in self._touched():
-            row, base = slot.row, slot.base
-            assert row is not None
-            now = row.types if row.body else ()
-            before = base.types if base is not None and base.body else ()
-            if now == before:
-                continue
-            for name in before:
-                if name not in now:
-                    kind = self._kind(slot.catalog, name)
-                    self._run("DELETE FROM entity_kind WHERE kind = ? AND key = ?", (kind, row.key))
-            yield from ((self._kind(slot.catalog, name), row.key) for name in now if name not in before)
-
-    def _new_places(self) -> Iterator[tuple[Any, ...]]:  # Any: column values
-        for slot in self._touched():
-            row = slot.row
-            if slot.geometries is None or row is None:
-                continue
-            first = row.key * MAX_GEOMETRIES
-            if slot.base is not None:
-                for place in range(first, first + slot.base.spots):
-                    self._run("DELETE FROM place WHERE id = ?", (place,))
-            for place, (attribute, geometry) in enumerate(slot.geometries, first):
-                west, south, east, north = box_of(geometry)
-                if geometry["type"] == "Point":
-                    yield place, west, east, south, north, row.key, attribute, west, south, None
-                else:
-                    text = orjson.dumps(geometry).decode()
-                    yield place, west, east, south, north, row.key, attribute, None, None, text
+    def _turn_kinds(self, catalog: TenantCatalog, row: Stored, base: Stored | None, kinds: list[_Row]) -> None:
+        """Notes the types an entity comes to have, and drops those it had."""
+        now = row.types if row.body else ()
+        before = base.types if base is not None and base.body else ()
+        for name in before:
+            if name not in now:
+                self._run("DELETE FROM entity_kind WHERE kind = ? AND key = ?", (self._kind(catalog, name), row.key))
+        kinds += [(self._kind(catalog, name), row.key) for name in now if name not in before]
 
     def _trim_rejects(self, number: int) -> None:
         sql = "SELECT seq FROM reject WHERE tenant = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
