@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -88,6 +88,8 @@ def _simple(part: object, shapes: Mapping[str, int]) -> bool:
     if isinstance(part, Exists):
         return True
     ordered = part.operator in _ORDERED
+    if ordered and part.values[0].__class__ is Literal and part.values[0].value.__class__ is float:
+        return True  # what most ask
     if not ordered and part.operator is not Operator.EQUAL and part.operator is not Operator.UNEQUAL:
         return False
     return all(_comparable(value, ordered) for value in part.values)
@@ -169,13 +171,13 @@ class Column:
         """Which of some rows pass a test."""
         if isinstance(test, Exists):
             return self.codes[part] != _NOTHING
-        numbers, operator = self.numbers[part], test.operator
-        if operator in _ORDERED:
-            return _COMPARED[operator](numbers, test.values[0].value)  # type: ignore[union-attr] # no range here
+        compared = _COMPARED.get(test.operator)
+        if compared is not None:
+            return compared(self.numbers[part], test.values[0].value)  # type: ignore[union-attr] # no range here
         found = self._equal(test.values[0], part)
         for value in test.values[1:]:
             found = found | self._equal(value, part)
-        return found if operator is Operator.EQUAL else (self.codes[part] != _NOTHING) & ~found
+        return found if test.operator is Operator.EQUAL else (self.codes[part] != _NOTHING) & ~found
 
     def _equal(self, value: Literal | Range, part: slice) -> Array:
         if isinstance(value, Range):
@@ -190,10 +192,10 @@ class Column:
 
 
 _COMPARED: dict[Operator, Callable[[Any, Any], Any]] = {  # Any: arrays
-    Operator.LESS: lambda numbers, value: numbers < value,
-    Operator.LESS_EQUAL: lambda numbers, value: numbers <= value,
-    Operator.GREATER: lambda numbers, value: numbers > value,
-    Operator.GREATER_EQUAL: lambda numbers, value: numbers >= value,
+    Operator.LESS: lt,
+    Operator.LESS_EQUAL: le,
+    Operator.GREATER: gt,
+    Operator.GREATER_EQUAL: ge,
 }
 
 

@@ -32,6 +32,8 @@ MAX_HOPS = 10
 class Operator(StrEnum):
     """How a value is compared with a literal (clause 4.9)."""
 
+    __hash__ = str.__hash__  # Enum's own is a Python function: 0.3 µs where a query looks several things up
+
     EQUAL = "=="
     UNEQUAL = "!="
     LESS = "<"

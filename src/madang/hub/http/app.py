@@ -38,6 +38,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *openapi.OPERATIONS,
 )
 ROUTER = Router(OPERATIONS)
+_FIXED: dict[bytes, list[str]] = {
+    PREFIX + one.path.strip("/").encode(): one.path.strip("/").split("/") for one in OPERATIONS if "{" not in one.path
+}
+"""Segments of the paths that are always the same."""
 Authenticate = Callable[[Iterable[Header]], Awaitable[Actor | None]]
 
 
@@ -91,7 +95,7 @@ class HubApp:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-        segments = split_path(raw_path, PREFIX)
+        segments = _FIXED[raw_path] if raw_path in _FIXED else split_path(raw_path, PREFIX)
         if segments is None and raw_path.rstrip(b"/") != DOOR:
             raise ResourceNotFoundError("There is no such resource", where=scope["path"][:200])
         request = Request(scope, receive, segments or [])

@@ -37,7 +37,7 @@ from madang.hub.http.wire import (
     json_headers,
     request_context,
 )
-from madang.hub.query import Query, TypeName, TypeSelection, has_types, linked_depth, parse_types, type_names
+from madang.hub.query import Query, TypeName, has_types, linked_depth, parse_types, type_names
 from madang.hub.render import View
 from madang.hub.store import Page
 from madang.identity.rights import Right
@@ -97,16 +97,17 @@ async def query(app: HubApp, request: Request, access: Access) -> Response:
 
 
 async def _queried(app: HubApp, request: Request, access: Access, names: Context, media: bytes) -> Response:
-    limits = (app.config.default_limit, app.config.max_limit)
+    default_limit, max_limit = app.config.default_limit, app.config.max_limit
     if names is CORE_CONTEXT:
-        query, view, join = core_query(request.query_string, *limits)
+        query, view, join = core_query(request.query_string, default_limit, max_limit)
     else:
-        query, view = read_query(request.parameters, names, *limits)
+        query, view = read_query(request.parameters, names, default_limit, max_limit)
         join = read_join(request.parameters, query.q)
     if b"geometryProperty" in request.query_string:
         check_media(request.parameters, media)
     if view is PLAIN and join is None and media == JSON and names is CORE_CONTEXT and b"prefer" not in request.headers:
-        page = await find_page(app, query, PLAIN, names, access)
+        types = readable_types(app, query, access)
+        page = await app.hub.store.query(access.tenant, query, types=types, bodies_only=True)
         response = plain_page(page, query)
     else:
         shape = Shape.of(request, media, names, view, join)
@@ -139,18 +140,23 @@ async def find_page(
     app: HubApp, query: Query, view: View, names: Context, access: Access, *, whole: bool = False
 ) -> Page:
     """The page a query selects of what the asker may read; `whole` where kept bodies alone will not do."""
-    selection: TypeSelection | None = query.types
+    plain = view.plain and names.is_core and not whole
+    types = readable_types(app, query, access)
+    return await app.hub.store.query(access.tenant, query, types=types, bodies_only=plain)
+
+
+def readable_types(app: HubApp, query: Query, access: Access) -> list[str] | None:
+    """The types among which a query finds what the asker may read, or None where it finds nothing else; raises where
+    none of the types asked for may be read."""
+    selection = query.types
+    if isinstance(selection, TypeName) and access.reads(selection.name) and not linked_depth(query.q):
+        return None  # whatever other types they have
     asked = type_names(selection)
-    if asked and not any(access.may(Right.HUB_READ, one) for one in asked):
+    if asked and not any(map(access.reads, asked)):
         refusal = access.refusal(Right.HUB_READ, asked)
         assert refusal is not None
         raise refusal
-    if selection.__class__ is TypeName and not linked_depth(query.q):
-        types = None  # all of them may be read, whatever other types they have
-    else:
-        types = access.readable(app.hub.store.types(access.tenant))
-    plain = view.plain and names.is_core and not whole
-    return await app.hub.store.query(access.tenant, query, types=types, bodies_only=plain)
+    return access.readable(app.hub.store.types(access.tenant))
 
 
 _ID = "/entities/{entityId}"

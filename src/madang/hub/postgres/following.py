@@ -120,6 +120,13 @@ class FollowedColumns:
 
     # Asking.
 
+    def now(self, tenant: str, asked: Plan, query: Query) -> Found | None:
+        """A page; None where columns are not in step, or cannot tell."""
+        following = self._following.get(tenant)
+        if following is None or following.caught != following.heard:
+            return None
+        return self.columns.find(tenant, asked, query)
+
     async def find(self, known: Tenant, asked: Plan, query: Query) -> Found | None:
         """A page; None where columns cannot tell."""
         tenant = known.catalog.code

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from madang.hub.changes import Op, Stored
-from madang.hub.columns import plan
+from madang.hub.columns import Found, Plan, plan
 from madang.hub.config import HubConfig
 from madang.hub.errors import CursorLostError, StoreUnavailableError
 from madang.hub.feed import FeedChange, read_cursor, write_cursor
@@ -312,39 +312,45 @@ class PostgresStore:
     async def query(
         self, tenant: str, query: Query, *, types: Collection[str] | None = None, bodies_only: bool = False
     ) -> Page:
-        known = await self._tenant(tenant)
-        empty = Page((), (), False, 0 if query.count else None)
+        known = self._tenants.get(tenant) or await self._tenant(tenant)
         if known is None:
-            return empty
-        await self._catch_up(known, query)
-        if (answer := await self._by_columns(known, query, types, bodies_only=bodies_only)) is not None:
-            return answer
+            return _empty(query)
+        if not self._believed or not type_names(query.types) <= known.catalog.kinds.keys():
+            await self._catch_up(known.catalog)
+        if (asked := self._plan(known, query, types)) is not None:
+            answer = self._at_once(known, asked, query, bodies_only=bodies_only)
+            answer = answer or await self._by_columns(known, asked, query, bodies_only=bodies_only)
+            if answer is not None:
+                return answer
         select = self._select(query, known.catalog, None if types is None else tuple(types))
         if select is None:
-            return empty
+            return _empty(query)
         return await self._readers.run(partial(page, select=select, query=query, bodies_only=bodies_only))
 
-    async def _by_columns(
-        self, known: Tenant, query: Query, types: Collection[str] | None, *, bodies_only: bool
-    ) -> Page | None:
-        """The answer from memory, where it would be the server's to the last bit; see `following`."""
+    def _plan(self, known: Tenant, query: Query, types: Collection[str] | None) -> Plan | None:
+        """How the answer comes from memory, where it would be the server's to the last bit; see `following`."""
         asked = plan(query, known.catalog.shapes) if self._believed else None
-        if asked is None or (types is not None and asked.type_name not in types):
+        return asked if asked is not None and (types is None or asked.type_name in types) else None
+
+    def _at_once(self, known: Tenant, asked: Plan, query: Query, *, bodies_only: bool) -> Page | None:
+        """The answer where nobody has to be waited for, as is most often so."""
+        found = self._followed.now(known.catalog.code, asked, query)
+        if found is None:
             return None
+        rows = [*map(self._by_key.get, found[0])]
+        return _judged(rows, found, bodies_only=bodies_only) if all(rows) else None  # type: ignore[arg-type] # all
+
+    async def _by_columns(self, known: Tenant, asked: Plan, query: Query, *, bodies_only: bool) -> Page | None:
+        """The answer from memory, of columns brought in step and entities fetched where they have to be."""
         found = await self._followed.find(known, asked, query)
         if found is None:
             return None
-        keys, more, total, versions = found
+        keys = found[0]
         rows = [*map(self._by_key.get, keys)]
         if not all(rows):
             fetched = await self._fetch(known, [key for key, row in zip(keys, rows, strict=True) if row is None])
             rows = [row or fetched.get(key) for key, row in zip(keys, rows, strict=True)]
-        there = [row for row in rows if row is not None]
-        if [row.version for row in there] != versions:  # changed since they were judged
-            return None
-        if bodies_only:
-            return Page((), [row.body for row in there], more, total)
-        return Page(there, (), more, total)
+        return _judged([row for row in rows if row is not None], found, bodies_only=bodies_only)
 
     async def _fetch(self, known: Tenant, keys: list[int]) -> dict[int, Stored]:
         """Entities by key, to be remembered."""
@@ -354,14 +360,12 @@ class PostgresStore:
             self._keep_read((known.catalog.code, row.id), row)
         return fetched
 
-    async def _catch_up(self, known: Tenant, query: Query) -> None:
+    async def _catch_up(self, catalog: Catalog) -> None:
         """Before a query is answered by a type nobody knows here: another process may have just made it known."""
-        catalog = known.catalog
-        if not self._believed or any(name not in catalog.kinds for name in type_names(query.types)):
-            sql = "SELECT revision FROM tenant WHERE id = %s"
-            rows = await self._readers.run(lambda one: one.execute(sql, (catalog.tenant,)).fetchall())
-            if rows and rows[0][0] != catalog.revision:
-                await self._learn_again(catalog.code)
+        sql = "SELECT revision FROM tenant WHERE id = %s"
+        rows = await self._readers.run(lambda one: one.execute(sql, (catalog.tenant,)).fetchall())
+        if rows and rows[0][0] != catalog.revision:
+            await self._learn_again(catalog.code)
 
     @staticmethod
     def _select(query: Query, catalog: Catalog, types: tuple[str, ...] | None) -> Select | None:
@@ -502,6 +506,18 @@ class PostgresStore:
 def quoted(name: str) -> str:
     """A table's name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def _empty(query: Query) -> Page:
+    return Page((), (), False, 0 if query.count else None)
+
+
+def _judged(rows: list[Stored], found: Found, *, bodies_only: bool) -> Page | None:
+    """A page of entities as columns judged them; None where one has changed since."""
+    _, more, total, versions = found
+    if [row.version for row in rows] != versions:
+        return None
+    return Page((), [row.body for row in rows], more, total) if bodies_only else Page(rows, (), more, total)
 
 
 def _weight(row: Stored) -> int:

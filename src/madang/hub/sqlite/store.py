@@ -369,8 +369,11 @@ class SqliteStore:
             return _empty(query)
         asked = plan(query, catalog.shapes)
         if asked is not None and (types is None or asked.type_name in types):
-            if (page := await self._from_columns(tenant, catalog, asked, query, bodies_only)) is not None:
-                return page
+            found = self._columns.find(tenant, asked, query)
+            if found is not None:
+                page = self._held(found, bodies_only) or await self._page(tenant, catalog, found, bodies_only)
+                if page is not None:
+                    return page
             self._wish(tenant, catalog, asked)
         else:
             asked = None
@@ -394,7 +397,9 @@ class SqliteStore:
         self, tenant: str, catalog: TenantCatalog, asked: Plan, query: Query, bodies_only: bool
     ) -> Page | None:
         found = self._columns.find(tenant, asked, query)
-        return None if found is None else await self._page(tenant, catalog, found, bodies_only)
+        if found is None:
+            return None
+        return self._held(found, bodies_only) or await self._page(tenant, catalog, found, bodies_only)
 
     async def _awaited(
         self, tenant: str, catalog: TenantCatalog, asked: Plan, query: Query, bodies_only: bool
@@ -406,25 +411,33 @@ class SqliteStore:
         await building.done.wait()
         return await self._from_columns(tenant, catalog, asked, query, bodies_only)
 
-    async def _page(self, tenant: str, catalog: TenantCatalog, found: Found, bodies_only: bool) -> Page | None:
-        """The entities of keys; None when a commit is under way whose bodies would not be those that were judged."""
+    def _held(self, found: Found, bodies_only: bool) -> Page | None:
+        """The entities of keys, where all are in memory; most often they are, and nobody is waited for."""
         keys, more, total, _ = found
         rows = [*map(self._by_key.get, keys)]
         if not all(rows):
-            lacking = [key for key, row in zip(keys, rows, strict=True) if row is None]
-            if self._committing:
-                return None
-            stamp = catalog.stamp
-            read = partial(_by_keys, keys=lacking)
-            fetched = read(self._inline) if len(lacking) <= _INLINE_KEYS else await self._in_thread(read)
-            if catalog.stamp != stamp or len(fetched) != len(lacking):
-                return None
-            for row in fetched.values():
-                self._keep((tenant, row.id), row)
-            rows = [row or fetched[key] for key, row in zip(keys, rows, strict=True)]
+            return None
         if bodies_only:
             return Page((), [row.body for row in rows], more, total)  # type: ignore[union-attr] # none lacks
         return Page(rows, (), more, total)  # type: ignore[arg-type] # none lacks
+
+    async def _page(self, tenant: str, catalog: TenantCatalog, found: Found, bodies_only: bool) -> Page | None:
+        """The same, fetching what is not; None when a commit is under way whose bodies would not be those judged."""
+        keys, more, total, _ = found
+        there = self._by_key
+        held = {key: there[key] for key in keys if key in there}
+        lacking = [key for key in keys if key not in held]
+        if self._committing:
+            return None
+        stamp = catalog.stamp
+        read = partial(_by_keys, keys=lacking)
+        fetched = read(self._inline) if len(lacking) <= _INLINE_KEYS else await self._in_thread(read)
+        if catalog.stamp != stamp or len(fetched) != len(lacking):
+            return None
+        for row in fetched.values():
+            self._keep((tenant, row.id), row)
+        rows = [held.get(key) or fetched[key] for key in keys]
+        return Page((), [row.body for row in rows], more, total) if bodies_only else Page(rows, (), more, total)
 
     def _wish(self, tenant: str, catalog: TenantCatalog, asked: Plan) -> None:
         building = self._columns.wish(tenant, asked)
