@@ -26,7 +26,7 @@ _OPEN_INCIDENT = frozenset(state.value for state in OPEN_STATES)
 
 def add(tx: Session, actor: Actor, incident_id: str, text: str, due_s: float, now: datetime, *, to: str = "") -> Task:
     """Writes a task about an open incident, for `to` (an actor id) or for whoever takes it; due in `due_s` seconds."""
-    incident = _incident(actor, incident_id)
+    incident = workable(actor, incident_id)
     if incident.state not in _OPEN_INCIDENT:
         raise ConflictError("the incident is over", ko="이미 종료된 사건입니다.", reason="not_open")
     text = text.strip()[:300]
@@ -85,10 +85,8 @@ def pass_on(tx: Session, actor: Actor, incident: Incident, held_by: str, now: da
         changes.touch(tx, kind="task", ref=task.id, authority=task.authority_id, now=now)
 
 
-# ------------------------------------------------------------------------------------------------ inside
-
-
-def _incident(actor: Actor, incident_id: str) -> Incident:
+def workable(actor: Actor, incident_id: str) -> Incident:
+    """The incident, locked, if the actor may work on it; else `NotFoundError` or `ForbiddenError`."""
     incident = Incident.objects.select_for_update().filter(pk=incident_id).first()
     if incident is None:
         raise NotFoundError(ko="사건을 찾을 수 없습니다.")
@@ -96,11 +94,14 @@ def _incident(actor: Actor, incident_id: str) -> Incident:
     return incident
 
 
+# ------------------------------------------------------------------------------------------------ inside
+
+
 def _task(actor: Actor, task_id: str) -> Task:
     task = Task.objects.select_for_update().filter(pk=task_id).first()
     if task is None:
         raise NotFoundError(ko="할 일을 찾을 수 없습니다.")
-    task.incident = _incident(actor, task.incident_id)
+    task.incident = workable(actor, task.incident_id)
     return task
 
 
