@@ -129,6 +129,7 @@ ROOM_SECTIONS: Mapping[str, str] = MappingProxyType(
         "identity": "madang.identity.config:IdentityConfig",
         "hub": "madang.hub.config:HubConfig",
         "places": "madang.places.config:PlacesConfig",
+        "facilities": "madang.facilities.config:FacilitiesConfig",
         "video": "madang.video.config:VideoConfig",
         "response": "madang.response.config:ResponseConfig",
         "console": "madang.console.config:ConsoleConfig",

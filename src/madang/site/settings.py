@@ -24,6 +24,7 @@ MADANG_JOURNAL = MADANG.rooms["journal"]
 MADANG_IDENTITY = MADANG.identity
 MADANG_HUB = MADANG.rooms["hub"]
 MADANG_PLACES = MADANG.rooms["places"]
+MADANG_FACILITIES = MADANG.rooms["facilities"]
 MADANG_VIDEO = MADANG.rooms["video"]
 MADANG_RESPONSE = MADANG.rooms["response"]
 MADANG_CONSOLE = MADANG.rooms["console"]
