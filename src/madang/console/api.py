@@ -10,7 +10,7 @@ from ninja import NinjaAPI
 from ninja.renderers import BaseRenderer
 
 import madang
-from madang.console import hub_api, incident_api, map_api, problems, session_api, video_api
+from madang.console import hub_api, incident_api, map_api, messaging_api, problems, session_api, video_api
 from madang.console.seat import Seat
 
 
@@ -43,5 +43,12 @@ api = ConsoleApi(
     docs_url=None,
 )
 problems.install(api)
-for router in (session_api.router, incident_api.router, video_api.router, map_api.router, hub_api.router):
+for router in (
+    session_api.router,
+    incident_api.router,
+    video_api.router,
+    map_api.router,
+    messaging_api.router,
+    hub_api.router,
+):
     api.add_router("", router)

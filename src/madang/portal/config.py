@@ -12,6 +12,8 @@ class PortalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Requests taken from one address in a day."""
     lookups_per_hour: int = 20
     """Status lookups taken from one address in an hour."""
+    acknowledgements_per_hour: int = 600
+    """Openings of acknowledgement links from one address in an hour."""
     requests_per_day_overall: int = 500
     """Requests taken from everybody in a day, so that a flood cannot fill the desk."""
     contact_ko: str = "시청 개인영상정보 관리책임자"

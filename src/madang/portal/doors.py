@@ -52,6 +52,11 @@ def lookup_door() -> Door:
     return Door("lookup", portal_config().lookups_per_hour, timedelta(hours=1))
 
 
+def acknowledge_door() -> Door:
+    """Opening or pressing the link of a situation message: a whole department may share one address."""
+    return Door("acknowledge", portal_config().acknowledgements_per_hour, timedelta(hours=1))
+
+
 def knock(door: Door, address: str, now: datetime) -> None:
     """Counts one use; raises `TooOftenError` beyond the limit. What is older than a day is forgotten."""
     who = _digest(address, now)

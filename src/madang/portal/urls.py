@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from madang.portal import views
+from madang.portal import acknowledging, views
 
 app_name = "portal"
 urlpatterns = [
@@ -13,4 +13,5 @@ urlpatterns = [
     path("video-register.csv", views.register_csv, name="register_csv"),
     path("video-request", views.ask, name="request"),
     path("video-request/status", views.status, name="status"),
+    path("ack/<str:token>", acknowledging.page, name="acknowledge"),
 ]

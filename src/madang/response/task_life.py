@@ -12,8 +12,10 @@ TODO = "todo"
 """A task one person wrote for another."""
 SOP_STEP = "sop"
 """A step of a checklist that is overdue; `ref` names run and step."""
-BOUND = frozenset({ATTEND, LOCATE, APPROVE_GRANT, SOP_STEP})
-"""Kinds that end when the thing itself is done (claimed, located, decided, ticked), never by a person's word."""
+PHONE = "phone"
+"""Somebody must be telephoned; `ref` names the delivery of a situation message."""
+BOUND = frozenset({ATTEND, LOCATE, APPROVE_GRANT, SOP_STEP, PHONE})
+"""Kinds that end when the thing itself is done (claimed, located, decided, ticked, telephoned), never by a word."""
 
 
 @dataclass(frozen=True, slots=True)
