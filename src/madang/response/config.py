@@ -27,6 +27,32 @@ class SopConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """The most steps a checklist may have."""
 
 
+class SignalsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How signals become incidents: `[response.signals]`."""
+
+    group: int = 500
+    """At most so many signals are settled in one transaction."""
+    openings: int = 4
+    """A group ends early once it has opened so many incidents: each costs some eighty statements."""
+    lateness_s: float = 30.0
+    """A signal that arrives later than this after what it tells of is late: it annotates and retracts nothing."""
+    stale_s: float = 21_600.0
+    """A signal older than this on arrival is kept but rejected, unless it is urgent."""
+    ahead_s: float = 60.0
+    """How far a device's clock may run ahead before the time of arrival is taken instead."""
+    remembered_s: float = 3_600.0
+    """How long after its last signal an event can still be joined by a late one."""
+    operator_items: int = 10
+    """How many new items that are not urgent one operator is given within `operator_window_s` (EEMUA-191)."""
+    operator_window_s: float = 600.0
+    storm_events: int = 12
+    """So many new events of a district within `operator_window_s` make a storm of it."""
+    touch_every_s: float = 0.5
+    """The screens hear of a growing incident at most once in this time."""
+    door_batch: int = 1_000
+    """The most signals in one request."""
+
+
 class ResponseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Due times in seconds, lengths in metres."""
 
@@ -51,3 +77,4 @@ class ResponseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """The longest a task may be put off at once."""
     duty: DutyConfig = DutyConfig()
     sop: SopConfig = SopConfig()
+    signals: SignalsConfig = SignalsConfig()
