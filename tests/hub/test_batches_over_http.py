@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from tests.hub.client import Json, run, sensor
 from tests.hub.conftest import OpenClient
 
@@ -153,5 +155,45 @@ def test_entities_alike_stand_among_others_and_each_is_kept_as_it_came(open_clie
             assert (answer.status, len(answer.json["success"])) == (207, 151)
             found = (await client.get("/entities", "type=Sensor&limit=200")).json
             assert found == [*alike, odd]
+
+    run(body)
+
+
+def test_batches_of_what_came_often_are_read_at_once_and_come_to_the_same(open_client: OpenClient) -> None:
+    def alike(first: int, count: int) -> list[Json]:
+        reading = {"unitCode": "GQ", "observedAt": "2026-11-22T00:00:00Z"}
+        spot = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [128.5, 35]}}
+        return [
+            sensor(number, 이름={"type": "Property", "value": "김해"} | reading, location=spot)
+            for number in range(first, first + count)
+        ]
+
+    async def body() -> None:
+        async with open_client() as client:
+            path = "/entityOperations/upsert"
+            assert (await client.post(path, alike(0, 100))).status == 201
+            answer = await client.post(path, [*alike(100, 300), {"id": "no uri", "type": "T"}, *alike(400, 50)])
+            assert (answer.status, len(answer.json["success"]), len(answer.json["errors"])) == (207, 350, 1)
+            answer = await client.post(path, alike(449, 300))
+            assert (answer.status, answer.json) == (201, [f"urn:ngsi-ld:Sensor:{n}" for n in range(450, 749)])
+            assert (await client.get("/entities", "type=Sensor&limit=1000")).json == alike(0, 749)
+
+    run(body)
+
+
+def test_a_broken_end_of_a_batch_of_entities_alike_is_told_and_nothing_kept(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client(max_batch=1000) as client:
+            path = "/entityOperations/upsert"
+            ready = [sensor(number, a=number) for number in range(1100)]
+            assert (await client.post(path, ready[:100])).status == 201
+            whole = orjson.dumps(ready[100:200])
+            for broken in (whole[:-1], whole[:-1] + b",]", whole + b"]", whole[:-2] + b"]", whole[:-1] + b",null]"):
+                assert (await client.post(path, broken)).status == 400
+            for broken in (b"", b"[", b"[]"):
+                assert (await client.post(path, broken)).status == 400
+            assert (await client.post(path, ready)).problem == "TooComplexQuery"
+            assert (await client.post(path, [*ready[:999], 7, 8])).problem == "TooComplexQuery"
+            assert len((await client.get("/entities", "type=Sensor&limit=1000")).json) == 100
 
     run(body)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
 from madang.hub.entity import (
@@ -56,8 +57,7 @@ LATE_PART = "@late"
 """In the row of a change: attributes that came with it but were older than those that stand; for history only."""
 
 
-@dataclass(slots=True)
-class Stored:
+class Stored(msgspec.Struct, gc=False):
     """An entity as the store holds it. `body` is the kept form as JSON bytes; `stamps` are the system attributes of
     attribute instances that differ from the entity's creation, and of sub-attributes that differ from the creation of
     what they belong to: label → [created, modified] in ms since 1970 (`stamp_of`, `sub_stamp`)."""
@@ -75,7 +75,7 @@ class Stored:
     """Rows in the spatial index."""
     expires_ms: int | None = None
     """When the entity, or the first of its attribute instances, expires (clause 4.22); ms since 1970."""
-    layout: Layout | None = field(default=None, repr=False, compare=False)
+    layout: Layout | None = None
     """Where it is known to be plain: what attributes it has. Not stored."""
 
     def document(self) -> dict[str, Json]:
@@ -114,21 +114,19 @@ Outcome = Effect | NgsiLdError
 Change = Callable[[Stored | None, int], Outcome]
 
 
-@dataclass(slots=True)
-class Mutation:
+class Mutation(msgspec.Struct, gc=False):
     """One change of one entity, ready for the writer. `shapes` are what its attributes look like."""
 
     entity_id: str
     change: Change
-    shapes: Mapping[str, int] = field(default_factory=dict)
+    shapes: Mapping[str, int] = {}
     reading: Reading | None = None
     """What `change` does, where it is that simple: a store may take it in by `take_in` instead."""
     plain: Plain | None = None
     """The same for a whole entity: a store may put it in place itself."""
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct, gc=False):
     """Plain Properties to be put in place: of one instance, with neither sub-attributes nor expiry."""
 
     entity_id: str
@@ -168,6 +166,9 @@ def take_in(
             return False
     for name, value in reading.attributes.items():
         known = stamps.get(name)
+        if known is not None and known[1] == at_ms and name in document:  # most often: of the same group
+            document[name] = value
+            continue
         born = at_ms if name not in document else current.created_ms if known is None else known[0]
         document[name] = value
         stamps[name] = [born, at_ms]

@@ -10,9 +10,11 @@ be plain nevertheless; it only costs more.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import msgspec
+import orjson
 
 from madang.hub.entity import NULL
 
@@ -28,38 +30,63 @@ _INSTANT = rb"[12][0-9]{3}-%bT(?>[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-
 
 Point = tuple[str, float, float]
 """Where a GeoProperty of this name lies: longitude, latitude."""
+Found = tuple[str, bytes, tuple[Point, ...]]
+"""An entity's id, bytes and points."""
 
 
 class Form:
     """The form of entities of one type and one list of attributes, each with its kind."""
 
-    __slots__ = ("_match", "_points")
+    __slots__ = ("_find_all", "_id", "_match", "_points", "begins")
 
     def __init__(self, type_name: str, attributes: Mapping[str, str]) -> None:
         """Attributes' kinds by name: `Property`, `Relationship` or `GeoProperty`."""
         parts = _Parts()
         told = b"".join(b',"%b":%b' % (_literally(name), parts.of_kind(kind)) for name, kind in attributes.items())
-        pattern = re.compile(rb'\{"id":"(%b)","type":"%b"%b\}' % (_URI, _literally(type_name), told))
+        pattern = re.compile(rb'(\{"id":"(?P<id>%b)","type":"%b"%b\})' % (_URI, _literally(type_name), told))
         names = (name for name, kind in attributes.items() if kind == "GeoProperty")
         groups = pattern.groupindex
+        self.begins = pattern.match
         self._match = pattern.fullmatch
-        self._points = [(name, groups[f"x{place}"], groups[f"y{place}"]) for place, name in enumerate(names)]
+        self._find_all = pattern.findall
+        self._id = groups["id"] - 1
+        self._points = [(name, groups[f"at{place}"] - 1) for place, name in enumerate(names)]
 
-    def find(self, item: bytes | msgspec.Raw) -> tuple[str, bytes, tuple[Point, ...]] | None:
-        """The id, the bytes and the points of an entity of this form; None for what is none."""
+    def find(self, item: bytes | msgspec.Raw) -> Found | None:
+        """An entity of this form; None for what is none."""
         found = self._match(item)
         if found is None:
             return None
-        body = found[0]
+        groups = found.groups(b"")
+        body = groups[0]
         if not body.isascii() and not _is_utf8(body):
             return None
+        points = self._placed(groups) if self._points else ()
+        return None if points is None else (groups[self._id].decode(), body, points)
+
+    def find_all(self, batch: bytes, start: int, end: int) -> list[Found]:
+        """Entities of this form that lie side by side from `start` on and end before `end`; none where any other does.
+
+        The loop over them runs inside the expression: half of what each costs by `find` (measured).
+        """
+        groups = self._find_all(batch, start, end)
+        together = b",".join([one[0] for one in groups])
+        if not batch.startswith(together, start) or not (together.isascii() or _is_utf8(together)):
+            return []
+        place = self._id
         if not self._points:
-            return found[1].decode(), body, ()
-        points = tuple([(name, float(found[x]), float(found[y])) for name, x, y in self._points])
-        for _, lon, lat in points:
+            return [(one[place].decode(), one[0], ()) for one in groups]
+        found = [(one[place].decode(), one[0], self._placed(one)) for one in groups]
+        return [] if any(points is None for _, _, points in found) else cast("list[Found]", found)
+
+    def _placed(self, groups: Sequence[bytes]) -> tuple[Point, ...] | None:
+        points = []
+        for name, place in self._points:
+            lon, lat = orjson.loads(groups[place])
             if not (-180 <= lon <= 180 and -90 <= lat <= 90):
                 return None
-        return found[1].decode(), body, points
+            points.append((name, lon, lat))
+        return tuple(points)
 
 
 def _literally(name: str) -> bytes:
@@ -77,9 +104,8 @@ class _Parts:
         if kind == "Relationship":
             return rb'\{"type":"Relationship","object":"%b"\}' % _URI
         if kind == "GeoProperty":
-            names = b"%d" % self.points
+            at = rb'\{"type":"Point","coordinates":(?P<at%d>\[%b,%b\])\}' % (self.points, _NUMBER, _NUMBER)
             self.points += 1
-            at = rb'\{"type":"Point","coordinates":\[(?P<x%b>%b),(?P<y%b>%b)\]\}' % (names, _NUMBER, names, _NUMBER)
             return rb'\{"type":"GeoProperty","value":%b%b\}' % (at, self._observed())
         return rb'\{"type":"Property","value":%b(?:,"unitCode":"%b++")?+%b\}' % (_SCALAR, _TEXT, self._observed())
 

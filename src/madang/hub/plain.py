@@ -22,7 +22,7 @@ from madang.hub.changes import Effect, Mutation, Op, Outcome, Stored
 from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.entity import HEAD, MAX_GEOMETRIES, NULL, SHAPES, Entity, is_kept_instant
 from madang.hub.errors import BadRequestDataError, InvalidRequestError, NgsiLdError
-from madang.hub.forms import Form, Point
+from madang.hub.forms import Form, Found, Point
 from madang.hub.names import is_uri
 
 _LAYOUTS_KEPT = 2_000
@@ -32,6 +32,9 @@ _FORMS_KEPT = 256
 _OFTEN = 50
 """So many entities alike get a form of their own: making it takes as long as reading them."""
 _RECENT = 4
+_LATEST = 8
+_AT_ONCE = 65_536
+"""Bytes of a batch that are read before others get their turn."""
 _NULL = NULL.encode()
 _INTEGER = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _WORD = Annotated[str, msgspec.Meta(min_length=1)]
@@ -93,8 +96,7 @@ class Layout:
     """How each of them begins in the kept form, up to its longitude."""
 
 
-@dataclass(slots=True)
-class Plain:
+class Plain(msgspec.Struct, gc=False):
     """A plain entity to be put whole in the place of what is there, as `changes.replace` does."""
 
     id: str
@@ -205,11 +207,14 @@ class _Forms:
     def __init__(self) -> None:
         self._forms: dict[tuple[Layout, str], Form] = {}
         self._seen: dict[tuple[Layout, str], int] = {}
+        self.latest: list[tuple[Form, Layout, str]] = []
+        """The last ones somebody asked for."""
 
     def see(self, raw: Raw, layout: Layout, type_name: str) -> Form | None:
         """Counts an entity that came in kept form; its form, once there is one."""
         key = (layout, type_name)
         if (form := self._forms.get(key)) is not None:
+            self.latest = [(form, *key), *(one for one in self.latest if one[0] is not form)][:_LATEST]
             return form
         times = self._seen.pop(key, 0) + 1
         if times < _OFTEN:
@@ -235,6 +240,11 @@ class _Recent:
     types: tuple[str, ...]
     refusal: Refusal
 
+    def mutation(self, found: Found) -> Mutation:
+        entity_id, body, points = found
+        plain = Plain(entity_id, self.types, body, self.layout, self.refusal, points)
+        return Mutation(entity_id, plain.change, self.layout.shapes, None, plain)
+
 
 class PlainReader:
     """Makes the plain entities of one asker into mutations."""
@@ -251,11 +261,33 @@ class PlainReader:
             if (found := recent.form.find(item)) is not None:
                 if recent is not self._recent[0]:
                     self._come_first(recent)
-                entity_id, body, points = found
-                plain = Plain(entity_id, recent.types, body, recent.layout, recent.refusal, points)
-                return Mutation(entity_id, plain.change, recent.layout.shapes, None, plain)
+                return recent.mutation(found)
         raw = decode_plain(item)
         return None if raw is None else self._judged(raw, item)
+
+    def alike(self, batch: bytes, start: int) -> tuple[list[Mutation], int]:
+        """Some items of a batch from `start` on, where all of them have the same form, and where the next begins.
+
+        None where they have not.
+        """
+        recent = next((one for one in self._recent if one.form.begins(batch, start)), None)
+        if recent is None and (recent := self._met_by_others(batch, start)) is None:
+            return [], start
+        found = recent.form.find_all(batch, start, start + _AT_ONCE)
+        end = start + sum([len(body) for _, body, _ in found]) + len(found)
+        if batch[end - 1 : end] != (b"]" if end == len(batch) else b","):
+            return [], start
+        return [*map(recent.mutation, found)], end
+
+    def _met_by_others(self, batch: bytes, start: int) -> _Recent | None:
+        """What the next item is, where another reader met its form lately."""
+        for form, layout, type_name in _forms.latest:
+            if form.begins(batch, start):
+                known = self._types[type_name] if type_name in self._types else self._learn(type_name)
+                if known is not None:
+                    self._come_first(recent := _Recent(form, layout, *known))
+                    return recent
+        return None
 
     def _come_first(self, recent: _Recent) -> None:
         self._recent = [recent, *(one for one in self._recent if one.form is not recent.form)][:_RECENT]

@@ -92,7 +92,9 @@ async def batch_merge(app: HubApp, request: Request, access: Access) -> Response
 async def batch_delete(app: HubApp, request: Request, access: Access) -> Response:
     """Batch Entity Delete (clause 5.6.10)."""
     read_writing(request, CORE_CONTEXT, _DELETE)
-    raws, _, _ = await _items(app, request)
+    media = media_type(request.headers)
+    raws, _, _ = await _items(app, request, media, await request.body(app.config.max_body))
+    _check_length(app, len(raws))
     refused: list[ItemRefusal] = []
     mutations: list[Mutation] = []
     for raw in raws:
@@ -125,10 +127,18 @@ async def _batch(
 
     `whole` reads what is plain where entities are to be put in place whole.
     """
-    raws, shared, plain = await _items(app, request, whole is not None)
+    media = media_type(request.headers)
+    body = await request.body(app.config.max_body)
+    mutations: list[Mutation] = []
+    if whole is not None and media == JSON and b"link" not in request.headers:
+        mutations, body = await _alike(whole, body)
+        _check_length(app, len(mutations))
+        if mutations and not body:
+            return batch_response(await _write_many(app, access, mutations), [])
+    raws, shared, plain = await _items(app, request, media, body, whole is not None)
+    _check_length(app, len(mutations) + len(raws))
     whole = whole if plain else None
     refused: list[ItemRefusal] = []
-    mutations: list[Mutation] = []
     entities: list[Entity] = []
     slice_ends = time.monotonic() + _SLICE_S
     for raw in raws:
@@ -183,11 +193,32 @@ async def _item_context(app: HubApp, raw: Json, shared: Context | None) -> Conte
     return await app.hub.contexts.get(raw["@context"])
 
 
-async def _items(app: HubApp, request: Request, plain: bool = False) -> tuple[list[Json], Context | None, bool]:
+async def _alike(reader: PlainReader, body: bytes) -> tuple[list[Mutation], bytes]:
+    """Items at the front of a batch that have one form, and a batch of what follows them; empty after the last."""
+    mutations: list[Mutation] = []
+    place = 1
+    slice_ends = time.monotonic() + _SLICE_S
+    while body[:1] == b"[" and (found := reader.alike(body, place))[0]:
+        mutations += found[0]
+        place = found[1]
+        if time.monotonic() > slice_ends:
+            await asyncio.sleep(0)
+            slice_ends = time.monotonic() + _SLICE_S
+    if not mutations:
+        return mutations, body
+    return mutations, b"" if place == len(body) else b"[" + body[place:]
+
+
+def _check_length(app: HubApp, items: int) -> None:
+    if items > app.config.max_batch:
+        raise TooComplexQueryError(f"A batch has at most {app.config.max_batch} items", where="body")
+
+
+async def _items(
+    app: HubApp, request: Request, media: bytes, body: bytes, plain: bool = False
+) -> tuple[list[Json], Context | None, bool]:
     """The batch, the @context all share (None where each brings its own, as JSON-LD), and whether the items are as
     `split_batch` leaves them, where that was asked for."""
-    media = media_type(request.headers)
-    body = await request.body(app.config.max_body)
     shared = None if media == JSON_LD else await request_context(request, app.hub.contexts)
     split = split_batch(body) if plain and shared is not None and shared.is_core else None
     raws: Json = decode(body) if split is None else split
@@ -196,8 +227,6 @@ async def _items(app: HubApp, request: Request, plain: bool = False) -> tuple[li
     if split is None:
         for raw in raws:
             _no_null(raw)
-    if len(raws) > app.config.max_batch:
-        raise TooComplexQueryError(f"A batch has at most {app.config.max_batch} items", where="body")
     return raws, shared, split is not None
 
 
