@@ -13,6 +13,7 @@ import pytest
 
 from madang.connectors.boundaries_geojson import command as boundaries
 from madang.connectors.cctv_standard import command
+from madang.facilities.models import Facility
 from madang.identity.rights import Actor, ActorKind, Role
 from madang.kernel.errors import ConflictError, ForbiddenError, NotFoundError
 from madang.places import geocode, imports
@@ -279,3 +280,13 @@ def test_real_files_of_other_kinds_are_all_refused(folder: str, authority: Autho
     files = [path for path in sorted(shared(folder).iterdir()) if path.is_file()]
     states = {path.name: command.run(path, authority.code, officer).state for path in files}
     assert set(states.values()) == {"refused"}, states
+
+
+def test_each_site_is_registered_as_a_facility_under_the_same_key(
+    tmp_path: Path, authority: Authority, officer: Actor
+) -> None:
+    command.run(file_of(tmp_path, rows_of()), authority.code, officer)
+    sites = {site.source_key: (site.lon, site.lat) for site in Site.objects.all()}
+    things = Facility.objects.filter(kind="cctv")
+    assert {thing.source_key: (thing.lon, thing.lat) for thing in things} == sites
+    assert all(thing.condition == "unknown" for thing in things)

@@ -15,7 +15,10 @@ CONNECTORS = {
     "cctv": ("cctv_standard", "The national CCTV standard data (CSV or JSON), any of its three layouts."),
     "boundaries": ("boundaries_geojson", "Administrative boundaries (GeoJSON)."),
     "addresses": ("address_csv", "Addresses with coordinates (CSV)."),
+    "road-addresses": ("road_address", "National road-name addresses (도로명주소), texts or their ZIP."),
+    "osm": ("osm", "A real city's map: OpenStreetMap (.osm.pbf, .osm or GeoJSON)."),
     "survey": ("camera_survey", "Where cameras look, and their stream addresses (CSV or JSON)."),
+    "bells": ("bell_standard", "The national safety-bell standard data (CSV or Excel)."),
     "basemap": ("basemap_geojson", "Roads, buildings, water, parks and labels (GeoJSON)."),
 }
 """What can be imported: the connector that reads it, and what it is."""

@@ -22,7 +22,10 @@ FILES = {
     "boundaries": "madang.connectors.boundaries_geojson",
     "basemap": "madang.connectors.basemap_geojson",
     "addresses": "madang.connectors.address_csv",
+    "road_address": "madang.connectors.road_address",
+    "osm": "madang.connectors.osm",
     "survey": "madang.connectors.camera_survey",
+    "bells": "madang.connectors.bell_standard",
 }
 """The kinds of file taken, and the folder that takes each. Others come by the entry point group `madang.importers`."""
 

@@ -1,4 +1,4 @@
-"""Imports a CCTV file: sites and cameras for video, addresses for the search, and a quality report."""
+"""Imports a CCTV file: sites and cameras for video, facilities, addresses for the search, and a quality report."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from madang.connectors.cctv_standard import faults
 from madang.connectors.cctv_standard.columns import EXPECTED
 from madang.connectors.cctv_standard.parse import Reader, SiteRecord, open_source
+from madang.facilities.commands import FacilityRow, put_facilities
+from madang.facilities.domain import Kind
 from madang.journal import civic
 from madang.kernel.clock import Clock, system_clock
 from madang.kernel.geometry import Point
@@ -86,6 +88,7 @@ def _write(
         issues += _drop_outside(records, index, reader)
     with civic.transaction() as tx:
         counts = put_sites(tx, authority, [_site(record) for record in records], log.clock(), mode)
+        put_facilities(tx, authority, map(_facility, records), log.clock(), mode)
         put_addresses(tx, authority, _addresses(records))
         log.chunk(tx, len(chunk), issues)
     log.told()
@@ -123,6 +126,22 @@ def _addresses(records: list[SiteRecord]) -> Iterator[AddressRow]:
             for text in (record.road_address, record.lot_address):
                 if text:
                     yield AddressRow(text, record.lon, record.lat)
+
+
+def _facility(record: SiteRecord) -> FacilityRow:
+    """A site as a thing in the street: what video tells of its cameras is known there by the same key."""
+    return FacilityRow(
+        kind=Kind.CCTV.value,
+        source_key=record.source_key,
+        name=record.name,
+        lon=record.lon,
+        lat=record.lat,
+        address=record.road_address or record.lot_address,
+        installed_on=record.installed_on,
+        agency_name=record.agency_name,
+        agency_phone=record.agency_phone,
+        attributes={"purpose": record.purpose, "cameras": record.camera_count},
+    )
 
 
 def _site(record: SiteRecord) -> SiteRow:
