@@ -85,6 +85,14 @@ def pass_on(tx: Session, actor: Actor, incident: Incident, held_by: str, now: da
         changes.touch(tx, kind="task", ref=task.id, authority=task.authority_id, now=now)
 
 
+def free(tx: Session, held_by: str, now: datetime) -> None:
+    """Takes every open task off somebody who no longer answers."""
+    for task in Task.objects.filter(assignee=held_by, state__in=tasks.OPEN):
+        task.assignee = task.assignee_name = ""
+        task.save(update_fields=["assignee", "assignee_name"])
+        changes.touch(tx, kind="task", ref=task.id, authority=task.authority_id, now=now)
+
+
 def workable(actor: Actor, incident_id: str) -> Incident:
     """The incident, locked, if the actor may work on it; else `NotFoundError` or `ForbiddenError`."""
     incident = Incident.objects.select_for_update().filter(pk=incident_id).first()

@@ -1,15 +1,18 @@
-"""What duty runs behind the scenes."""
+"""What duty runs behind the scenes: the lookout, and the timers of screens that fell silent."""
 
 from __future__ import annotations
 
+from madang.journal import handlers
 from madang.kernel.workers import LoopWorker, ThreadWorker
+from madang.response.duty import presence
 
 
 def register() -> None:
     """Tells the journal what this room handles."""
+    handlers.on_timer(presence.UNSEEN, presence.unseen)
 
 
 def workers(services: object) -> list[ThreadWorker | LoopWorker]:
-    """Its background workers."""
+    """The lookout: it knows when this process itself was not listening."""
     del services
-    return []
+    return [LoopWorker("duty.lookout", presence.keep_lookout)]

@@ -4,40 +4,39 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('response', '0002_signals_and_parents'),
+        ("response", "0002_signals_and_parents"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='task',
-            name='assignee',
-            field=models.CharField(blank=True, max_length=80, verbose_name='맡은 사람 Assignee'),
+            model_name="task",
+            name="assignee",
+            field=models.CharField(blank=True, max_length=80, verbose_name="맡은 사람 Assignee"),
         ),
         migrations.AddField(
-            model_name='task',
-            name='assignee_name',
-            field=models.CharField(blank=True, max_length=100, verbose_name='맡은 이름 Assignee name'),
+            model_name="task",
+            name="assignee_name",
+            field=models.CharField(blank=True, max_length=100, verbose_name="맡은 이름 Assignee name"),
         ),
         migrations.AddField(
-            model_name='task',
-            name='made_by',
-            field=models.CharField(blank=True, max_length=120, verbose_name='만든 사람 Made by'),
+            model_name="task",
+            name="made_by",
+            field=models.CharField(blank=True, max_length=120, verbose_name="만든 사람 Made by"),
         ),
         migrations.AddField(
-            model_name='task',
-            name='note',
-            field=models.TextField(blank=True, verbose_name='결과 Result'),
+            model_name="task",
+            name="note",
+            field=models.TextField(blank=True, verbose_name="결과 Result"),
         ),
         migrations.AddField(
-            model_name='task',
-            name='snooze_reason',
-            field=models.CharField(blank=True, max_length=300, verbose_name='미룬 사유 Why snoozed'),
+            model_name="task",
+            name="snooze_reason",
+            field=models.CharField(blank=True, max_length=300, verbose_name="미룬 사유 Why snoozed"),
         ),
         migrations.AddField(
-            model_name='task',
-            name='snoozed_until',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='미룸 Snoozed until'),
+            model_name="task",
+            name="snoozed_until",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="미룸 Snoozed until"),
         ),
     ]

@@ -73,9 +73,9 @@ def _mode_of(authority: str) -> str:
 
 
 def end_shift(tx: Session, actor: Actor, authority: str, now: datetime) -> None:
-    """Ends the actor's running shifts and what they allowed. Without one, nothing happens."""
+    """Ends the actor's running shifts and what they allowed; planned ones stay. Without one, nothing happens."""
     running = DutyShift.objects.select_related("grant").filter(
-        authority_id=authority, person_id=actor.id.partition(":")[2], ended_at=None
+        authority_id=authority, person_id=actor.id.partition(":")[2], ended_at=None, accepted_at__isnull=False
     )
     for shift in running:
         shift.ended_at = min(now, shift.to_at)
