@@ -45,6 +45,14 @@ class DistrictIndex:
     def __len__(self) -> int:
         return len(self._districts)
 
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """West, south, east and north of all districts; only where there are some."""
+        import shapely
+
+        west, south, east, north = (float(edge) for edge in shapely.total_bounds(self._shapes))
+        return west, south, east, north
+
     def district_of(self, point: Point) -> District | None:
         """The smallest district that covers the point; None outside all of them."""
         found = self._tree.query(self._point(point.lon, point.lat), predicate="intersects")

@@ -21,3 +21,10 @@ class PlacesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     outside_tolerance_m: float = 5_000.0
     """How far outside the city's boundary a site may stand before its coordinate is disbelieved, metres: islets,
     breakwaters and new land are missing from real boundary files."""
+    files_dir: str = "places"
+    """Where the search index, the ground and the tiles of each city lie; relative to the state directory unless
+    absolute. Machines that share a civic store share this folder, too."""
+    max_unpacked_bytes: int = 12_000_000_000
+    """The most that a ZIP or PBF file may unpack to, bytes."""
+    max_zoom: int = 15
+    """The closest zoom that tiles are built for; closer ones are drawn from these."""

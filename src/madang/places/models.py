@@ -147,6 +147,24 @@ class LayerRevision(models.Model):
         return f"{self.layer} {self.revision}"
 
 
+class CityFile(models.Model):
+    """A file that an import built for a city: which one holds now, and what it was built from."""
+
+    authority = authority_key()
+    part = models.CharField(max_length=20)
+    name = models.CharField(max_length=120)
+    token = models.CharField(max_length=40)
+    source = models.CharField(max_length=200)
+    size = models.BigIntegerField(default=0)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["authority", "part"], name="places_file_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ImportRun(models.Model):
     """One file taken in, or refused: who, what, when, how far, with what result."""
 

@@ -9,7 +9,7 @@ from madang.journal import civic
 from madang.kernel.clock import Clock, system_clock
 from madang.kernel.geometry import judge
 from madang.kernel.mode import Mode
-from madang.places import imports, tabular
+from madang.places import imports, index, tabular
 from madang.places.commands import AddressRow, put_addresses
 from madang.places.domain import Fault, FileRefusedError, Issue, Level
 
@@ -82,6 +82,7 @@ def _import(log: imports.ImportLog, path: Path, authority: str) -> None:
         log.told()
         bad += len(issues)
     log.run.total = log.run.progress
+    index.rebuild(authority, log.clock())
     log.finish({"rows": log.run.progress, "addresses": done, "not_imported": bad}, {"encoding": table.encoding})
 
 

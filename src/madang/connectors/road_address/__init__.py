@@ -1,0 +1,1 @@
+"""Road-name addresses (도로명주소) in the layouts of the national files."""
