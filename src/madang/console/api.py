@@ -10,7 +10,18 @@ from ninja import NinjaAPI
 from ninja.renderers import BaseRenderer
 
 import madang
-from madang.console import hub_api, incident_api, map_api, messaging_api, problems, session_api, video_api
+from madang.console import (
+    duty_api,
+    hub_api,
+    incident_api,
+    map_api,
+    messaging_api,
+    problems,
+    session_api,
+    signals_api,
+    sop_api,
+    video_api,
+)
 from madang.console.seat import Seat
 
 
@@ -50,5 +61,8 @@ for router in (
     map_api.router,
     messaging_api.router,
     hub_api.router,
+    signals_api.router,
+    sop_api.router,
+    duty_api.router,
 ):
     api.add_router("", router)

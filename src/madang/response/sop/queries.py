@@ -7,6 +7,7 @@ from typing import Any
 
 from madang.identity.rights import Actor
 from madang.kernel.clock import instant_text
+from madang.kernel.errors import NotFoundError
 from madang.response.queries import visible_incident
 from madang.response.sop import domain
 from madang.response.sop.commands import may_do
@@ -24,6 +25,15 @@ def of_incident(actor: Actor, incident_id: str) -> list[JsonRow]:
     runs = SopRun.objects.filter(incident=incident).select_related("version").prefetch_related("steps")
     rows = [run_row(run, actor) for run in runs.order_by("started_at")]
     return sorted(rows, key=lambda row: row["phase"] != "running")
+
+
+def one(actor: Actor, run_id: str) -> JsonRow:
+    """One run; `NotFoundError` when it is not there or not to be seen."""
+    run = SopRun.objects.select_related("version").prefetch_related("steps").filter(pk=run_id).first()
+    if run is None:
+        raise NotFoundError(ko="진행 중인 절차를 찾을 수 없습니다.")
+    visible_incident(actor, run.incident_id)
+    return run_row(run, actor)
 
 
 def published(authority: str) -> list[JsonRow]:
