@@ -135,6 +135,9 @@ ROOM_SECTIONS: Mapping[str, str] = MappingProxyType(
         "console": "madang.console.config:ConsoleConfig",
         "portal": "madang.portal.config:PortalConfig",
         "mqtt": "madang.connectors.mqtt.config:MqttConfig",
+        "smtp": "madang.connectors.smtp.config:SmtpConfig",
+        "sms_gateway": "madang.connectors.sms_gateway.config:SmsGatewayConfig",
+        "broadcast": "madang.connectors.broadcast.config:BroadcastConfig",
     }
 )
 """Sections whose form belongs to a room or connector, and the struct that says it."""

@@ -52,6 +52,8 @@ def core_workers(services: Services) -> list[ThreadWorker | LoopWorker]:
 
     ours = [*journal(services.clock), *video(), *evidence(services), *facilities(services)]
     ours += [*_response_workers(services), *console(services)]
+    for channel in ("smtp", "sms_gateway", "broadcast"):
+        ours += importlib.import_module(f"madang.connectors.{channel}.workers").workers(services)
     ours += mqtt(services)  # type: ignore[arg-type]  # wants a hub that is open, as it is in core by now
     theirs = [point.value.partition(":")[0] for point in entry_points(group="madang.connectors")]
     for package in (*linkage_packages().values(), *theirs):
@@ -104,12 +106,14 @@ OWNED_TYPES = frozenset({"Camera", "Incident"})
 def _rooms(services: Services) -> Iterator[Door]:
     from madang.console.live import asgi_app as live
     from madang.identity.api import MAX_BODY, TokenEndpoint
+    from madang.response.signals.api import asgi_app as signals
     from madang.video.medialink import MediaLink
 
     limit = services.config.server.max_body_bytes
     tokens = TokenEndpoint(services.run_civic, services.clock, services.keyring.blob_key, services.config.identity)
     yield Door("oauth2", "/oauth2/", tokens, limit=MAX_BODY)
     yield Door("live", "/api/console/live", live(services), limit=limit, streams=True)
+    yield Door("signals", "/signals/", signals(services), limit=limit)
     link = MediaLink(services.keyring.media_secret)
     yield Door("media", "/internal/media/link", link, limit=limit, streams=True)
 

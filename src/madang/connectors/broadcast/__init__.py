@@ -1,0 +1,1 @@
+"""Situation messages spoken by loudspeakers, over a city's public address system."""

@@ -1,0 +1,1 @@
+"""Situation messages as text messages, over a city's SMS gateway."""
