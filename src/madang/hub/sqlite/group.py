@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import apsw
+import msgspec
 import orjson
 
 from madang.hub.changes import Effect, Mutation, Op, Outcome, Reading, Stored, dumps, take_in
@@ -112,21 +113,18 @@ class GroupStore(Protocol):
     def cached(self, tenant: str, entity_id: str) -> Stored | None: ...
 
 
-class _Slot:
+class _Slot(msgspec.Struct, gc=False):
     """An entity the group works on. `base` is what the file holds, `row` what it will; deleted means an empty body."""
 
-    __slots__ = ("base", "catalog", "document", "row", "spots", "stamps", "turns")
-
-    def __init__(self, catalog: TenantCatalog, base: Stored | None) -> None:
-        self.catalog = catalog
-        self.base = base
-        self.row = base
-        self.spots: list[_Spot] | None = None
-        """What its rows in the spatial index are to be, where they change."""
-        self.document: dict[str, Json] | None = None
-        """`row` decoded, with `turns` readings taken in that `row` does not have yet (`changes.take_in`)."""
-        self.stamps: dict[str, list[int]] = {}
-        self.turns = 0
+    catalog: TenantCatalog
+    base: Stored | None
+    row: Stored | None
+    spots: list[_Spot] | None = None
+    """What its rows in the spatial index are to be, where they change."""
+    document: dict[str, Json] | None = None
+    """`row` decoded, with `turns` readings taken in that `row` does not have yet (`changes.take_in`)."""
+    stamps: dict[str, list[int]] | None = None
+    turns: int = 0
 
     def takes_in(self, reading: Reading, at_ms: int) -> bool:
         """Takes a reading in, where that is simple."""
@@ -135,6 +133,7 @@ class _Slot:
             return False
         if self.document is None:
             self.document, self.stamps = row.document(), dict(row.stamps)
+        assert self.stamps is not None
         taken = take_in(row, self.document, self.stamps, reading, at_ms)
         self.turns += taken
         return taken
@@ -143,6 +142,7 @@ class _Slot:
         """Makes `row` what the readings taken in have made of it."""
         row = self.row
         assert row is not None
+        assert self.stamps is not None
         self.row = Stored(
             row.key,
             row.id,
@@ -191,7 +191,8 @@ class Group:
         self._sources: dict[tuple[int, str], list[int]] = {}
         self._rejecting: set[int] = set()
         self._observed: dict[str, list[Observed]] = {}
-        self._noted: set[tuple[int, Layout]] = set()
+        self._noted: Layout | None = None
+        self._noted_in: TenantCatalog | None = None
         self._fresh_stamps: dict[str, list[int]] = {}
         self._turned: dict[tuple[int, int, Layout], tuple[dict[str, list[int]], dict[str, list[int]]]] = {}
 
@@ -249,14 +250,14 @@ class Group:
         What `changes.replace` does then needs neither document: half of the time of a batch of known entities
         (measured).
         """
-        row, layout, at_ms, spots = slot.row, plain.layout, self.at_ms, len(plain.points)
+        row, layout, at_ms, spots, catalog = slot.row, plain.layout, self.at_ms, len(plain.points), slot.catalog
         if row is not None and row.layout is not layout:
             return None
         if (refusal := plain.refusal(row)) is not None:
             return refusal
-        if (slot.catalog.tenant, layout) not in self._noted:
-            self._note_shapes(slot.catalog, layout.shapes)
-            self._noted.add((slot.catalog.tenant, layout))
+        if self._noted is not layout or self._noted_in is not catalog:
+            self._note_shapes(catalog, layout.shapes)
+            self._noted, self._noted_in = layout, catalog
         if row is None:
             key, body, stamps = self._store.next_key(), plain.body, self._fresh_stamps
             slot.row = Stored(key, plain.id, plain.types, body, stamps, at_ms, at_ms, 1, None, spots, None, layout)
@@ -309,13 +310,14 @@ class Group:
         for entity_id in entity_ids:
             base = self._store.cached(tenant, entity_id)
             if base is not None:
-                self._slots[tenant, entity_id] = _Slot(catalog, base)
+                self._slots[tenant, entity_id] = _Slot(catalog, base, base)
             else:
                 unknown.append(entity_id)
         asked = orjson.dumps(unknown).decode() if unknown else "[]"
         found = {row[1]: stored_of(row) for row in self._run(_LOAD_MANY, (asked, catalog.tenant))} if unknown else {}
         for entity_id in unknown:
-            self._slots[tenant, entity_id] = _Slot(catalog, found.get(entity_id))
+            row = found.get(entity_id)
+            self._slots[tenant, entity_id] = _Slot(catalog, row, row)
 
     def _load(self, tenant: str, entity_id: str) -> _Slot:
         catalog = self._store.catalog(tenant) or self._store.make_tenant(tenant)
@@ -323,7 +325,7 @@ class Group:
         if base is None:
             found = self._run(_LOAD, (catalog.tenant, entity_id)).fetchone()
             base = stored_of(found) if found is not None else None
-        slot = _Slot(catalog, base)
+        slot = _Slot(catalog, base, base)
         self._slots[tenant, entity_id] = slot
         return slot
 
@@ -427,7 +429,9 @@ class Group:
                 fresh.append((row.key, slot.catalog.tenant, row.id, text, row.created_ms, *middle))
             else:
                 known.append((text, row.created_ms, *middle, row.key))
-            if base is None or types is not base.types or not body or not base.body:
+            if base is None and len(types) == 1 and body:
+                kinds.append((slot.catalog.kinds.get(text) or self._kind(slot.catalog, text), row.key))
+            elif base is None or types is not base.types or not body or not base.body:
                 self._turn_kinds(slot.catalog, row, base, kinds)
             if slot.spots is not None:
                 first = row.key * MAX_GEOMETRIES
@@ -455,11 +459,11 @@ class Group:
         """The tenants the group changed."""
         return {tenant for tenant, _ in self._slots}
 
-    def committed(self) -> Iterator[tuple[tuple[str, str], Stored]]:
+    def committed(self) -> list[tuple[tuple[str, str], Stored]]:
         """What the group changed, for the cache."""
-        for key, slot in self._slots.items():
-            if slot.row is not slot.base and slot.row is not None:
-                yield key, slot.row
+        return [
+            (key, slot.row) for key, slot in self._slots.items() if slot.row is not slot.base and slot.row is not None
+        ]
 
     def turned(self) -> Iterator[tuple[str, tuple[str, ...], Stored]]:
         """What the group changed, with its tenant and the types it had before."""

@@ -57,6 +57,8 @@ _SELECTS = 512
 _TOGETHER = 4
 _TRIMMED = 1_000
 _READERS = 2
+_WEIGHT = 800
+"""Bytes of memory of an entity beside its body, about."""
 _LOAD = f"SELECT {COLUMNS} FROM entity e WHERE e.tenant = ? AND e.id = ?"  # noqa: S608 -- constants
 
 
@@ -291,11 +293,7 @@ class SqliteStore:
     def _publish(self, group: Group) -> None:
         for tenant in group.catalogs():
             self._catalogs[tenant].stamp = self._next_stamp()
-        for key, row in group.committed():
-            if row.body:
-                self._keep(key, row)
-            elif (old := self._cache.pop(key, None)) is not None:
-                self._forget(old)
+        self._keep_all(group.committed())
         if self._columns.watching:
             for tenant, types, row in group.turned():
                 self._columns.note(tenant, types, row)
@@ -310,9 +308,17 @@ class SqliteStore:
         yield OwnLease()
 
     def _keep(self, key: tuple[str, str], row: Stored) -> None:
-        old = self._cache.pop(key, None)
-        self._cached_bytes += _weight(row) - (_weight(old) if old is not None else 0)
-        self._cache[key] = self._by_key[row.key] = row
+        self._keep_all(((key, row),))
+
+    def _keep_all(self, rows: Iterable[tuple[tuple[str, str], Stored]]) -> None:
+        """Holds entities in memory as the youngest there, and lets go of those that are deleted, and of the oldest."""
+        cache, by_key = self._cache, self._by_key
+        for key, row in rows:
+            if (old := cache.pop(key, None)) is not None:
+                self._forget(old)
+            if row.body:
+                cache[key] = by_key[row.key] = row
+                self._cached_bytes += len(row.body) + _WEIGHT
         while self._cached_bytes > self._config.cache_bytes and self._cache:
             self._forget(self._cache.pop(next(iter(self._cache))))
 
@@ -648,7 +654,7 @@ def _empty(query: Query) -> Page:
 
 
 def _weight(row: Stored) -> int:
-    return len(row.body) + 800
+    return len(row.body) + _WEIGHT
 
 
 def _fail(unit: _Unit, error: Exception) -> None:
