@@ -34,9 +34,8 @@ class BroadcastChannel:
         announcement = {"group": outgoing.address, "text": outgoing.text, "mode": outgoing.mode.value}
         headers = {"Idempotency-Key": outgoing.key, "Authorization": f"Bearer {self._config.token.reveal()}"}
         try:
-            answer = self._client.post(
-                self._config.url.rstrip("/") + "/announcements", json=announcement, headers=headers
-            )
+            url = self._config.url.rstrip("/") + "/announcements"
+            answer = self._post(url, announcement, headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             raise TemporaryError("the public address system cannot be reached") from None
         except httpx.TransportError:
