@@ -106,6 +106,7 @@ def _before_the_text(error: Exception) -> Exception:
     """What a failure before the text was handed over means. Neither address nor password is in the words."""
     if isinstance(error, smtplib.SMTPResponseException):
         code = error.smtp_code
-        kind = PermanentError if 500 <= code < 600 and code != 530 else TemporaryError
+        ours = isinstance(error, smtplib.SMTPAuthenticationError) or code == 530  # a login can be put right
+        kind = PermanentError if 500 <= code < 600 and not ours else TemporaryError
         return kind(f"the mail server answered {code}")
     return TemporaryError(f"the mail server cannot be reached: {type(error).__name__}", delay_s=RETRY_S)
