@@ -319,8 +319,16 @@ class SqliteStore:
             if row.body:
                 cache[key] = by_key[row.key] = row
                 self._cached_bytes += len(row.body) + _WEIGHT
-        while self._cached_bytes > self._config.cache_bytes and self._cache:
-            self._forget(self._cache.pop(next(iter(self._cache))))
+        if self._cached_bytes > self._config.cache_bytes:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Forgets the oldest, a sixteenth at once: a dict looks for its first past all that were dropped before, which
+        took 7 µs for each new entity (measured)."""
+        for key in [*self._cache]:
+            if self._cached_bytes <= self._config.cache_bytes * 15 // 16:
+                break
+            self._forget(self._cache.pop(key))
 
     def _forget(self, row: Stored) -> None:
         self._cached_bytes -= _weight(row)
