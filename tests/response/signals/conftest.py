@@ -61,7 +61,9 @@ class Desk:
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def draft(self, class_code: str = "intrusion", *, at: Point | None = HALL, ago_s: float = 0.0, **more: Any) -> Draft:  # Any: fields
+    def draft(
+        self, class_code: str = "intrusion", *, at: Point | None = HALL, ago_s: float = 0.0, **more: Any
+    ) -> Draft:  # Any: fields
         """A report of something at a place, by default the hall, so many seconds ago."""
         self.sent += 1
         values: dict[str, Any] = {  # Any: fields of a draft

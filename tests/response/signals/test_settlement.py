@@ -36,9 +36,7 @@ def test_signals_near_in_space_and_time_of_one_class_are_one_incident(desk: Desk
 
 
 @pytest.mark.parametrize("change", [{"at": east(500)}, {"class_code": "fight"}, {"ago_s": -3600.0}])
-def test_what_is_far_of_another_class_or_much_later_is_another_incident(
-    desk: Desk, change: dict[str, object]
-) -> None:
+def test_what_is_far_of_another_class_or_much_later_is_another_incident(desk: Desk, change: dict[str, object]) -> None:
     first = desk.report()
     if change.pop("ago_s", None):
         desk.wait(1_000)
@@ -225,13 +223,12 @@ def test_an_event_in_a_storm_that_becomes_urgent_comes_out_of_it(desk: Desk) -> 
 
 
 def test_the_room_grows_with_the_operators_on_duty(desk: Desk) -> None:
-    from madang.identity.rights import Role  # noqa: F401 -- reads better beside its use
-
     from madang.identity.models import Person
+    from madang.identity.rights import Role  # noqa: F401 -- reads better beside its use
     from madang.video.models import DutyShift
 
     for n in range(4):
-        person = Person.objects.create_user(username=f"p{n}", password="x", name_ko=f"p{n}", authority_id=desk.city)  # noqa: S106
+        person = Person.objects.create_user(username=f"p{n}", password="x", name_ko=f"p{n}", authority_id=desk.city)
         DutyShift.objects.create(
             authority_id=desk.city,
             person=person,
