@@ -6,7 +6,7 @@ they hold, city by city.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -240,7 +240,7 @@ class CityScopedAdmin(ModelAdmin[M]):
     list_per_page = 50
     show_full_result_count = False
     list_filter_submit = True
-    actions = None
+    actions: Sequence[str] | None = None
     hidden_audit_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields whose value must not enter the audit's body (secrets, sealed data)."""
 
