@@ -25,6 +25,14 @@ SOURCES_KO: Mapping[str, str] = {
     "rule": "규칙",
     "facility": "시설물",
 }
+TIERS_KO: Mapping[str, str] = {
+    "department": "부서",
+    "city": "시·군·구",
+    "province": "시·도",
+    "national": "중앙",
+    "agency": "유관기관",
+    "field": "현장",
+}
 COMPARE_KO = {"==": "와(과) 같음", "!=": "와(과) 다름", "<": "미만", "<=": "이하", ">": "초과", ">=": "이상"}
 COMPARE_EN = {"==": "is", "!=": "is not", "<": "is below", "<=": "is at most", ">": "is above", ">=": "is at least"}
 
@@ -60,6 +68,16 @@ def sentence_ko(rule: v.Rule) -> Sentence:
 def sentence_en(rule: v.Rule) -> Sentence:
     """e.g. `When level of WaterLevel stands at 2.5 or above for 1 min, make a signal Flooding (P1), show 4 cameras.`"""
     return Sentence(tuple(_english(rule)))
+
+
+def effect_ko(effect: v.Effect) -> str:
+    """One effect by itself."""
+    return "".join(part.text for part in _with_particles(iter([words(_effect_ko(effect, True))])))
+
+
+def effect_en(effect: v.Effect) -> str:
+    """One effect by itself."""
+    return _EFFECT_EN[type(effect)](effect)
 
 
 def words(text: str, path: str = "") -> Part:
@@ -386,7 +404,7 @@ _EFFECT_KO: Mapping[type, Callable[[Any], tuple[str, str, str]]] = {  # Any: eac
         "제안하고" if one.propose else "묻고",
     ),
     v.Message: lambda one: (
-        f"{'·'.join(one.tiers) or '전파 명단'}에 “{one.text_ko}”을(를) 확인 뒤",
+        f"{', '.join(TIERS_KO[tier] for tier in one.tiers) or '전파 명단'}에 “{one.text_ko}”을(를) 확인 뒤",
         "전파합니다",
         "전파하고",
     ),

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from madang.kernel.errors import BadRequestError
 from madang.response.rules.conditions import WEEKDAYS
+from madang.response.rules.vocabulary import Tier
 
 Value = str | int
 Facts = Mapping[str, Value]
@@ -94,7 +95,7 @@ class Answer(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     priority: Annotated[int, Meta(ge=0, le=4)] | None = None
     propose: Literal["", "yes", "no"] = ""
     agency: Annotated[str, Meta(max_length=40)] = ""
-    tiers: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=60)], ...], Meta(max_length=20)] = ()
+    tiers: Annotated[tuple[Tier, ...], Meta(max_length=6)] = ()
 
 
 class Row(Struct, frozen=True, forbid_unknown_fields=True):

@@ -35,6 +35,8 @@ Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", descript
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Priority = Annotated[int, Meta(ge=0, le=4)]
 SourceKind = Literal["sensor", "bell", "frigate", "onvif", "agency", "citizen", "operator", "rule", "facility"]
+Level = Literal["notice", "attention", "caution", "alert", "serious"]
+Tier = Literal["department", "city", "province", "national", "agency", "field"]
 Names = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=64)]
 Codes = Annotated[tuple[Code, ...], Meta(min_length=1, max_length=64)]
 Scalar = bool | Number | Annotated[str, Meta(max_length=200)]
@@ -323,8 +325,8 @@ class Message(_Part, tag_field="do", tag="message", frozen=True, kw_only=True):
 
     text_ko: Annotated[str, Meta(min_length=1, max_length=300)]
     text_en: Words = ""
-    level: Annotated[str, Meta(max_length=20)] = "관심"
-    tiers: Annotated[tuple[Name, ...], Meta(max_length=10)] = ()
+    level: Level = "attention"
+    tiers: Annotated[tuple[Tier, ...], Meta(max_length=6)] = ()
 
 
 Effect = Record | Show | SetPriority | StartSop | Ask | Message

@@ -1,15 +1,31 @@
-"""What rules runs behind the scenes."""
+"""What rules runs behind the scenes: the follower, the replays, waits that fall due, effects that are carried out."""
 
 from __future__ import annotations
 
+from madang.journal import handlers
+from madang.journal.handlers import Subscriber
 from madang.kernel.workers import LoopWorker, ThreadWorker
+from madang.response.rules.follower import Services
 
 
 def register() -> None:
     """Tells the journal what this room handles."""
+    from madang.response.rules import effects, memories, running
+
+    handlers.on_timer(memories.TIMER, running.fell_due)
+    handlers.on_timer(memories.CLOCK, running.struck)
+    handlers.subscribe(Subscriber(effects.NAME, effects.TOPICS, effects.prepare, effects.deliver, lanes=1))
 
 
-def workers(services: object) -> list[ThreadWorker | LoopWorker]:
-    """Its background workers."""
-    del services
-    return []
+def workers(services: Services) -> list[ThreadWorker | LoopWorker]:
+    """Its background workers. They take the hub when they begin: it is opened before."""
+    from madang.response.rules.follower import Follower
+    from madang.response.rules.replaying import Replayer
+
+    async def follow() -> None:
+        await Follower(services).run()
+
+    async def replay() -> None:
+        await Replayer(services).run()
+
+    return [LoopWorker("rules.follower", follow), LoopWorker("rules.replays", replay)]
