@@ -1,8 +1,9 @@
 """A farm of simulated cameras: endless H.264 in MPEG-TS over HTTP, one loop per camera, sent only while watched.
 
 Run as `python -m madang_demo.cameras --port 8090 --count 1200`. Camera `n` is `http://127.0.0.1:8090/cam/n.ts`; it
-plays one of the committed loops from a phase of its own. `?fault=stall` stops sending after two seconds and holds the
-connection, `?fault=drop` ends it: what real cameras do on a bad day.
+plays one of the committed loops from a phase of its own. What real cameras do on a bad day: `?fault=stall` stops
+sending after two seconds and holds the connection, `?fault=drop` ends it, `?fault=frozen` goes on sending one picture,
+and `?fault=black` sends black ones (`loops/faults/black.mp4`, made by GStreamer's videotestsrc and openh264enc).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from threading import Event, Thread
 from urllib.parse import parse_qs, urlsplit
 
 LOOPS = Path(__file__).parent / "loops"
+BLACK = LOOPS / "faults" / "black.mp4"
 FAULT_AFTER_S = 2.0
 LEAD_S = 0.3
 """How far ahead of the clock a newcomer is served, so that it starts with a whole group of pictures."""
@@ -86,11 +88,12 @@ def send_stream(loop: Loop, camera: int, sink: io.RawIOBase, fault: str, stop: E
         stream = out.add_stream_from_template(film.streams.video[0])
         step = int(_CLOCK_HZ / loop.rate)
         for count in due_frames(loop, start_at, stop):
-            if fault and time.monotonic() - start_at > FAULT_AFTER_S:
+            if fault in ("stall", "drop") and time.monotonic() - start_at > FAULT_AFTER_S:
                 if fault == "stall":
                     stop.wait(600)
                 return
-            data, is_key = loop.packets[(offset + count) % len(loop.packets)]
+            shown = offset if fault == "frozen" else (offset + count) % len(loop.packets)
+            data, is_key = loop.packets[shown]
             packet = av.Packet(data)
             packet.stream, packet.time_base = stream, Fraction(1, _CLOCK_HZ)
             packet.pts = packet.dts = count * step
@@ -135,7 +138,8 @@ class CameraHandler(BaseHTTPRequestHandler):
         self.end_headers()
         fault = parse_qs(url.query).get("fault", [""])[0]
         try:
-            send_stream(loop_of(self.server.films, camera), camera, _Sink(self.wfile), fault, self.server.stopping)
+            loop = load_loop(BLACK) if fault == "black" else loop_of(self.server.films, camera)
+            send_stream(loop, camera, _Sink(self.wfile), fault, self.server.stopping)
         except OSError:
             return
 

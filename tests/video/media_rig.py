@@ -34,6 +34,7 @@ from madang.video.media.protocol import (
     FromMedia,
     HealthSeen,
     Hello,
+    Looked,
     Open,
     Opened,
     Refused,
@@ -81,6 +82,7 @@ class FakeCore:
     started: list[tuple[str, str]] = field(default_factory=list)
     stopped: list[Stopped] = field(default_factory=list)
     health: list[tuple[str, str, str]] = field(default_factory=list)
+    looked: list[Looked] = field(default_factory=list)
     hellos: list[dict[str, str]] = field(default_factory=list)
     answer_after: asyncio.Event = field(default_factory=asyncio.Event)
     camera_of: dict[str, str] = field(default_factory=dict)
@@ -125,6 +127,9 @@ class FakeCore:
                     await socket.send(encode(Ack(heard.id)))
             case HealthSeen():
                 self.health.append((heard.camera, heard.health, heard.reason))
+                await socket.send(encode(Ack(heard.id)))
+            case Looked():
+                self.looked.append(heard)
                 await socket.send(encode(Ack(heard.id)))
 
     def _open(self, heard: Open) -> FromCore:

@@ -66,6 +66,22 @@ class VideoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Whether `file:` sources may be opened: for tests only."""
     health_stale_s: int = 86_400
     """A camera's health older than this is shown as unknown."""
+    health_every_s: float = 21_600.0
+    """How often each camera is looked at for its health; 0 switches the looking off."""
+    health_per_minute: int = 30
+    """At most so many cameras are looked at in a minute, in the whole installation."""
+    health_at_once: int = 2
+    """At most so many at the same time."""
+    health_look_s: float = 8.0
+    """The longest a look may take."""
+    health_again_s: float = 60.0
+    """When a camera that seems broken is looked at again."""
+    health_confirm_s: float = 60.0
+    """How long a silent or black camera must stay so before it is believed."""
+    frozen_after_s: float = 300.0
+    """How long a picture must stand still before the camera counts as frozen."""
+    health_forbidden_purposes: tuple[str, ...] = ()
+    """Purposes (as imported) whose cameras are never opened for their health, because the city's policy says so."""
     default_range_m: float = 60.0
     default_hfov_deg: float = 90.0
 

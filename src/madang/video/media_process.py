@@ -34,6 +34,8 @@ def media_config(config: VideoConfig, keys: Keyring) -> MediaConfig:
         idle_s=config.idle_s,
         max_viewers_per_camera=config.max_viewers_per_camera,
         max_cameras_open=config.max_cameras_open,
+        looks_at_once=config.health_at_once,
+        look_s=config.health_look_s,
         camera_networks=config.camera_networks,
         camera_schemes=config.camera_schemes,
         allow_file_sources=config.allow_file_sources,

@@ -35,6 +35,8 @@ from madang.video.media.protocol import (
     FromCore,
     HealthSeen,
     Hello,
+    LookAt,
+    Looked,
     Open,
     Opened,
     Refused,
@@ -45,6 +47,7 @@ from madang.video.media.protocol import (
     encode,
 )
 from madang.video.models import Lease, VideoGrant, ViewSession
+from madang.video.sweep import Sweep
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -137,6 +140,7 @@ class _Session:
     views: dict[str, str] = field(default_factory=dict)
     """Running views of this gateway: view id → lease id."""
     warmed: dict[str, datetime] = field(default_factory=dict)
+    sweep: Sweep = field(default_factory=lambda: Sweep(config()))
 
     async def serve(self) -> None:
         changed = asyncio.Event()
@@ -151,6 +155,8 @@ class _Session:
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
+            with suppress(DatabaseError):
+                await self.link.run(lambda: self.sweep.tell(self.link.clock(), ending=True))
 
     async def _say(self, message: FromCore) -> None:
         await self.send({"type": "websocket.send", "text": encode(message).decode()})
@@ -171,6 +177,8 @@ class _Session:
                 await self._store(heard.id, lambda: self._stopped(heard))
             case HealthSeen():
                 await self._store(heard.id, lambda: self._health(heard))
+            case Looked():
+                await self._store(heard.id, lambda: self.sweep.take(heard, self.link.clock()))
 
     async def _open(self, asked: Open) -> Opened | Refused:
         try:
@@ -232,7 +240,12 @@ class _Session:
 
     def _look(self) -> list[FromCore]:
         now = self.link.clock()
-        return [*self._revocations(now), *self._warmings(now)]
+        return [*self._revocations(now), *self._warmings(now), *self._looks(now)]
+
+    def _looks(self, now: datetime) -> list[FromCore]:
+        self.sweep.tell(now)
+        cameras = self.sweep.due(now)
+        return [LookAt(cameras)] if cameras else []
 
     def _revocations(self, now: datetime) -> list[FromCore]:
         leases = set(self.views.values())

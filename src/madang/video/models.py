@@ -114,6 +114,9 @@ class Camera(models.Model):
     health = models.CharField("상태 Health", max_length=10, choices=Health.choices, default=Health.UNKNOWN)
     health_at = models.DateTimeField("상태 확인 Health at", null=True, blank=True)
     health_reason = models.CharField("상태 사유 Health reason", max_length=200, blank=True)
+    health_fault = models.CharField("고장 종류 Fault", max_length=10, blank=True, editable=False)
+    may_look = models.BooleanField("화면 점검 허용 Health looks allowed", default=True)
+    """Whether the platform may open it by itself to see that it shows something; nobody sees the picture."""
     active = models.BooleanField("사용 Active", default=True)
     mode = mode_field()
 
@@ -129,6 +132,27 @@ class Camera(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+
+class CameraLook(models.Model):
+    """What is remembered of the health looks at a camera: marks of its last picture, no picture; when it is next."""
+
+    camera = models.OneToOneField(Camera, on_delete=models.CASCADE, primary_key=True, related_name="look")
+    due_at = models.DateTimeField()
+    looked_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=12, blank=True)
+    fault = models.CharField(max_length=10, blank=True)
+    suspected = models.CharField(max_length=10, blank=True)
+    since = models.DateTimeField(null=True, blank=True)
+    blocks = models.CharField(max_length=600, blank=True)
+
+    class Meta:
+        verbose_name = "화면 점검 Health look"
+        verbose_name_plural = "화면 점검 Health looks"
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["due_at"], name="video_look_due")]
+
+    def __str__(self) -> str:
+        return f"{self.camera_id} {self.outcome} {self.fault}"
 
 
 class PurposeRetention(models.Model):

@@ -13,13 +13,15 @@ from django.conf import settings
 
 from madang.identity.access import require
 from madang.identity.rights import Actor, Right, Thing
-from madang.journal import changes, civic
+from madang.journal import changes, civic, outbox
 from madang.journal.session import Session
 from madang.kernel.canonical import canonical_json, digest
+from madang.kernel.clock import instant_text
 from madang.kernel.errors import NotFoundError
 from madang.kernel.ids import new_id
 from madang.kernel.mode import Mode
 from madang.video.config import VideoConfig
+from madang.video.health import Fault
 from madang.video.models import Camera, Health
 from madang.video.optics import usable_range_m, view_of
 from madang.video.seal import seal, unseal
@@ -122,7 +124,8 @@ _CAMERA_COLUMNS = [
 ]
 _INSERT_CAMERA = (
     f"INSERT INTO video_camera (id, authority, site_id, number, {', '.join(_CAMERA_COLUMNS)}, health, health_reason,"  # noqa: S608 -- own columns
-    f" active) VALUES ({', '.join(repeat('?', len(_CAMERA_COLUMNS) + 4))}, 'unknown', '', ?)"
+    " active, health_fault, may_look)"
+    f" VALUES ({', '.join(repeat('?', len(_CAMERA_COLUMNS) + 4))}, 'unknown', '', ?, '', TRUE)"
     " ON CONFLICT (site_id, number) DO "
 )
 _KEEP_SURVEY = _INSERT_CAMERA + (
@@ -362,16 +365,57 @@ def _changed(
     changes.touch(tx, kind="camera", ref=camera.pk, authority=authority, now=now)
 
 
-def set_camera_health(tx: Session, camera_id: str, health: str, now: datetime, reason: str = "") -> None:
-    """Keeps what was last seen of a camera's stream; screens hear of it only when it changes."""
-    camera = Camera.objects.filter(pk=camera_id).first()
+HEALTH = "video.camera.health"
+SEEN = "video.cameras.seen"
+_STANDS = (Fault.BLACK.value, Fault.FROZEN.value)
+"""What a stream that flows does not disprove: its packets come, its picture is none."""
+
+
+def set_camera_health(
+    tx: Session, camera_id: str, health: str, now: datetime, reason: str = "", *, fault: str | None = None
+) -> None:
+    """Keeps what was last seen of a camera; screens and other rooms hear of it only when it changes.
+
+    `fault` is what a look at its picture found ("" for nothing); None where only its stream was seen, which leaves a
+    black or frozen picture as it is.
+    """
+    camera = Camera.objects.select_related("site").filter(pk=camera_id).first()
     if camera is None:
         return
-    differs = camera.health != health
-    camera.health, camera.health_at, camera.health_reason = Health(health).value, now, reason[:200]
-    camera.save(update_fields=["health", "health_at", "health_reason"])
+    health, found = _judged(camera, Health(health), fault)
+    differs = (camera.health, camera.health_fault) != (health, found)
+    camera.health, camera.health_at, camera.health_reason, camera.health_fault = health, now, reason[:200], found
+    camera.save(update_fields=["health", "health_at", "health_reason", "health_fault"])
     if differs:
         changes.touch(tx, kind="camera", ref=camera.pk, authority=camera.authority_id, now=now)
+        _announce_health(tx, camera, now)
+
+
+def _judged(camera: Camera, health: Health, fault: str | None) -> tuple[str, str]:
+    if health is Health.OFFLINE:
+        return health.value, fault or Fault.SILENT.value
+    if fault is None and health is Health.OK and camera.health_fault in _STANDS:
+        return Health.DEGRADED.value, camera.health_fault
+    return health.value, fault or ""
+
+
+def _announce_health(tx: Session, camera: Camera, now: datetime) -> None:
+    outbox.announce(
+        tx,
+        topic=HEALTH,
+        key=camera.pk,
+        body={
+            "camera_id": camera.pk,
+            "site_id": camera.site_id,
+            "site_source_key": camera.site.source_key,
+            "health": camera.health,
+            "reason": camera.health_fault,
+            "at": instant_text(now),
+        },
+        authority=camera.authority_id,
+        mode=Mode(camera.mode),
+        now=now,
+    )
 
 
 def camera_for(actor: Actor, camera_id: str, right: Right) -> Camera:

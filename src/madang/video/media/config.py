@@ -29,6 +29,10 @@ class MediaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """How much a viewer may lag before it is moved to the next key frame."""
     slow_s: float = 10.0
     """How long a viewer may take for one message before it is closed."""
+    looks_at_once: int = 2
+    """How many cameras are looked at together for their health."""
+    look_s: float = 8.0
+    """The longest a look may take."""
     camera_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     camera_schemes: tuple[str, ...] = ("http", "https", "rtsp", "rtsps")
     allow_file_sources: bool = False

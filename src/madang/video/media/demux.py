@@ -49,7 +49,7 @@ class Limits:
     read_s: float = 6.0
 
 
-class _RefusedError(Exception):
+class StreamRefusedError(Exception):
     """The stream is not one we show."""
 
     def __init__(self, ended: Ended) -> None:
@@ -64,7 +64,7 @@ def read_camera(source: Source, sink: Sink, stop: threading.Event, limits: Limit
     try:
         _read(source, sink, stop, limits)
         ended = Ended(Close.CAMERA_DOWN, "the camera ended the stream")
-    except _RefusedError as refused:
+    except StreamRefusedError as refused:
         ended = refused.ended
     except BoxError:
         ended = Ended(Close.CODEC, "the camera's stream cannot be repacked")
@@ -79,8 +79,8 @@ def _read(source: Source, sink: Sink, stop: threading.Event, limits: Limits) -> 
     if source.scheme == "file" or urlsplit(source.url).path.endswith(".mp4"):
         _play_loop(source, sink, stop, limits)
         return
-    with _open(source, limits) as container:
-        stream = _video_of(container)
+    with open_camera(source, limits) as container:
+        stream = video_of(container)
         repacker = _Repacker(stream, sink)
         for packet in container.demux(stream):
             if stop.is_set():
@@ -94,8 +94,8 @@ def _play_loop(source: Source, sink: Sink, stop: threading.Event, limits: Limits
     started = time.monotonic()
     shown = Fraction(0)
     while not stop.is_set():
-        with _open(source, limits) as container:
-            stream = _video_of(container)
+        with open_camera(source, limits) as container:
+            stream = video_of(container)
             repacker = repacker or _Repacker(stream, sink)
             step = 1 / (stream.average_rate or Fraction(25))
             for packet in container.demux(stream):
@@ -107,7 +107,8 @@ def _play_loop(source: Source, sink: Sink, stop: threading.Event, limits: Limits
                 repacker.put(packet)
 
 
-def _open(source: Source, limits: Limits) -> InputContainer:
+def open_camera(source: Source, limits: Limits) -> InputContainer:
+    """Opens a camera: container named, probing bounded, every blocking call with a time limit."""
     import av
 
     url = urlsplit(source.url)
@@ -126,19 +127,19 @@ def _open(source: Source, limits: Limits) -> InputContainer:
     return av.open(source.url, "r", format=kind, options=options, timeout=(limits.open_s, limits.read_s))
 
 
-def _video_of(container: InputContainer) -> VideoStream:
+def video_of(container: InputContainer) -> VideoStream:
     """The stream to show; raises for none, another codec, or a picture size nobody makes. Sound is never read."""
     if not container.streams.video:
-        raise _RefusedError(Ended(Close.CODEC, "the camera sends no picture"))
+        raise StreamRefusedError(Ended(Close.CODEC, "the camera sends no picture"))
     stream = container.streams.video[0]
     name = stream.codec_context.name
     if name != "h264":
         shown = "H.265" if name == "hevc" else name
-        raise _RefusedError(Ended(Close.CODEC, f"the camera sends {shown}; set it to H.264 / {shown} 미지원"))
+        raise StreamRefusedError(Ended(Close.CODEC, f"the camera sends {shown}; set it to H.264 / {shown} 미지원"))
     if stream.codec_context.width * stream.codec_context.height > _MAX_PIXELS:
-        raise _RefusedError(Ended(Close.CODEC, "the camera's picture is too large"))
+        raise StreamRefusedError(Ended(Close.CODEC, "the camera's picture is too large"))
     if not has_parameter_sets(bytes(stream.codec_context.extradata or b"")):
-        raise _RefusedError(Ended(Close.CODEC, "the camera says H.264 but sends something else"))
+        raise StreamRefusedError(Ended(Close.CODEC, "the camera says H.264 but sends something else"))
     return stream
 
 
@@ -180,7 +181,7 @@ class _Repacker:
             if not key:
                 return
             if not is_h264_key(bytes(packet), self._extradata):
-                raise _RefusedError(Ended(Close.CODEC, "the camera says H.264 but sends something else"))
+                raise StreamRefusedError(Ended(Close.CODEC, "the camera says H.264 but sends something else"))
             self._started = True
         self._retime(packet)
         packet.stream = self._track

@@ -27,6 +27,7 @@ from madang.video.media.cameras import Cameras
 from madang.video.media.config import MediaConfig
 from madang.video.media.feed import Backlog, Ended, Feed, Header
 from madang.video.media.link import Link
+from madang.video.media.looking import Looking
 from madang.video.media.protocol import VIEW_PATH, Close, Opened, Refused, Revoke, encode, reason_text
 
 log = structlog.get_logger(__name__)
@@ -83,11 +84,15 @@ class Gateway:
     _key: ECKey = field(init=False)
     link: Link = field(init=False)
     cameras: Cameras = field(init=False)
+    looking: Looking = field(init=False)
 
     def __post_init__(self) -> None:
         self._key = load_key(self.config.lease_public_pem.encode())
-        self.link = Link(self.config, views=self._running, on_revoke=self._revoke, on_warm=self._warm)
+        self.link = Link(
+            self.config, views=self._running, on_revoke=self._revoke, on_warm=self._warm, on_look=self._look
+        )
         self.cameras = Cameras(self.config, self.link.report_health)
+        self.looking = Looking(self.config, self.link.report_look)
 
     def _running(self) -> Mapping[str, str]:
         return {view.id: view.claims.lease_id for view in self.views.values() if view.started_at is not None}
@@ -154,6 +159,7 @@ class Gateway:
         for view in list(self.views.values()):
             view.end(Close.CORE_GONE)
         self.cameras.close_all(Ended(Close.CORE_GONE, ""))
+        self.looking.drop()
 
     def _revoke(self, revoke: Revoke) -> None:
         code = Close(revoke.code) if revoke.code in Close._value2member_map_ else Close.GRANT_ENDED
@@ -164,6 +170,9 @@ class Gateway:
         for view in list(self.views.values()):
             if view.claims.lease_id in revoke.leases:
                 view.end(code, revoke.reason)
+
+    def _look(self, cameras: Mapping[str, str]) -> None:
+        self.looking.ask(cameras)
 
     def _warm(self, cameras: Mapping[str, str]) -> None:
         self.cameras.warm(cameras)
@@ -318,6 +327,7 @@ class Gateway:
         while (self.views or self.link.unreported) and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         self.cameras.close_all(Ended(Close.SHUTTING_DOWN, ""))
+        await self.looking.close()
 
 
 def _who(claims: LeaseClaims) -> tuple[str, str, str, str]:

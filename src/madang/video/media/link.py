@@ -23,6 +23,8 @@ from madang.video.media.protocol import (
     FromMedia,
     HealthSeen,
     Hello,
+    LookAt,
+    Looked,
     Open,
     Opened,
     Refused,
@@ -53,11 +55,13 @@ class Link:
         views: Callable[[], Mapping[str, str]],
         on_revoke: Callable[[Revoke], None],
         on_warm: Callable[[Mapping[str, str]], None],
+        on_look: Callable[[Mapping[str, str]], None] = lambda _cameras: None,
     ) -> None:
         self._config = config
         self._views = views
         self._on_revoke = on_revoke
         self._on_warm = on_warm
+        self._on_look = on_look
         self._socket: ClientConnection | None = None
         self._beat_at = float("-inf")
         self._numbers = itertools.count(1)
@@ -129,6 +133,8 @@ class Link:
                 self._on_revoke(heard)
             case Warm():
                 self._on_warm(heard.cameras)
+            case LookAt():
+                self._on_look(heard.cameras)
 
     async def ask(self, view: str, lease: str) -> Answer:
         """Asks core to record and allow a view; refused with 4504 when core does not answer."""
@@ -160,6 +166,11 @@ class Link:
         self._health[camera] = (health, reason, now)
         number = next(self._numbers)
         self._report(number, HealthSeen(number, camera, health, reason))
+
+    def report_look(self, camera: str, look: Looked) -> None:
+        """What a look at a camera found; told to core until it says it is stored."""
+        number = next(self._numbers)
+        self._report(number, msgspec.structs.replace(look, id=number, camera=camera))
 
     def _report(self, number: int, report: FromMedia) -> None:
         if len(self._reports) >= _MAX_REPORTS:

@@ -76,13 +76,31 @@ class HealthSeen(msgspec.Struct, frozen=True, tag="health"):
     reason: str
 
 
+class MarksSeen(msgspec.Struct, frozen=True):
+    """What is kept of one picture: mean brightness, spread, checksums of its blocks (`video.health.Marks`)."""
+
+    luma: float
+    spread: float
+    blocks: str
+
+
+class Looked(msgspec.Struct, frozen=True, tag="looked"):
+    """media → core: what a look at a camera found; never a picture. Repeated until acknowledged."""
+
+    id: int
+    camera: str
+    outcome: str
+    marks: list[MarksSeen]
+    reason: str = ""
+
+
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """media → core, first on every connection: the views that run, as view id → lease id."""
 
     views: dict[str, str]
 
 
-FromMedia = Open | Stopped | HealthSeen | Hello
+FromMedia = Open | Stopped | HealthSeen | Looked | Hello
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
@@ -131,7 +149,16 @@ class Warm(msgspec.Struct, frozen=True, tag="warm"):
         return f"Warm(cameras={sorted(self.cameras)})"
 
 
-FromCore = Beat | Opened | Refused | Ack | Revoke | Warm
+class LookAt(msgspec.Struct, frozen=True, tag="look"):
+    """core → media: look whether these cameras show anything (id → source). Nobody sees the pictures."""
+
+    cameras: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"LookAt(cameras={sorted(self.cameras)})"
+
+
+FromCore = Beat | Opened | Refused | Ack | Revoke | Warm | LookAt
 
 encode = msgspec.json.encode
 decode_from_media = msgspec.json.Decoder(FromMedia).decode
