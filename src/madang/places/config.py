@@ -26,5 +26,5 @@ class PlacesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     absolute. Machines that share a civic store share this folder, too."""
     max_unpacked_bytes: int = 12_000_000_000
     """The most that a ZIP or PBF file may unpack to, bytes."""
-    max_zoom: int = 15
+    max_zoom: int = 14
     """The closest zoom that tiles are built for; closer ones are drawn from these."""

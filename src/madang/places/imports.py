@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 READ_BYTES = 1 << 20
 CACHE_KB = 65_536
+HEARTBEAT_S = 10.0
 RETENTION = "administration"
 ISSUE_COLUMNS = ("row", "severity", "code", "column", "value", "reason_ko", "reason_en")
 
@@ -83,6 +84,14 @@ class ImportLog:
     def told(self) -> None:
         """Tells whoever watches, after the commit."""
         self.progress(self.run.progress, self.run.total)
+
+    def alive(self, done: int, total: int) -> None:
+        """Tells how far a long step without rows of its own has come, and that the run still lives."""
+        now = self.clock()
+        if self.run.heartbeat_at is None or (now - self.run.heartbeat_at).total_seconds() > HEARTBEAT_S:
+            self.run.heartbeat_at = now
+            ImportRun.objects.filter(pk=self.run.pk).update(heartbeat_at=now)
+        self.progress(done, total)
 
     def _keep(self, tx: Session, issues: Iterable[Issue]) -> None:
         most = config().issues_kept

@@ -18,6 +18,7 @@ class Layer(StrEnum):
     BOUNDARIES = "boundaries"
     BASEMAP = "basemap"
     ADDRESSES = "addresses"
+    TILES = "tiles"
 
 
 def bump(tx: Session, authority: str, layer: Layer) -> None:

@@ -8,7 +8,7 @@ from madang.journal import civic
 from madang.kernel.canonical import canonical_json, digest
 from madang.kernel.clock import Clock, system_clock
 from madang.kernel.mode import Mode
-from madang.places import geojson, imports
+from madang.places import geojson, imports, index, mapping
 from madang.places.commands import FeatureRow, Written, put_features
 from madang.places.domain import Fault, FileRefusedError, Issue, Level
 from madang.places.models import BaseKind
@@ -76,7 +76,9 @@ def _import(log: imports.ImportLog, path: Path, authority: str) -> None:
             found=f"{bad} features and none of them usable",
             ko="쓸 수 있는 도형이 하나도 없습니다. 문제 목록을 보십시오.",
         )
-    counts = {"rows": len(features.items), "not_imported": bad}
+    drawn = mapping.rebuild_from_rows(authority, log.clock(), log.alive)
+    index.rebuild(authority, log.clock(), lambda _: log.alive(log.run.progress, log.run.total))
+    counts = {"rows": len(features.items), "not_imported": bad, "tiles": drawn.get("tiles", 0)}
     log.finish(counts | {"created": written.created, "updated": written.updated}, {"crs": features.crs or "WGS84"})
 
 

@@ -8,7 +8,7 @@ from madang.connectors.boundaries_geojson.parse import read
 from madang.journal import civic
 from madang.kernel.clock import Clock, system_clock
 from madang.kernel.mode import Mode
-from madang.places import imports
+from madang.places import imports, mapping
 from madang.places.commands import put_boundaries
 from madang.places.domain import FileRefusedError, Level
 
@@ -53,6 +53,7 @@ def _import(log: imports.ImportLog, path: Path, authority: str) -> None:
             found=f"{len(features.items)} features and none of them usable: {issues[0].en if issues else ''}",
             ko=f"쓸 수 있는 구역이 하나도 없습니다: {issues[0].ko if issues else ''}",
         )
+    mapping.publish_tiles(authority, log.clock(), log.alive)
     bad = sum(issue.level is Level.ERROR for issue in issues)
     counts = {"rows": len(features.items), "districts": len(rows), "not_imported": bad}
     log.finish(

@@ -1,0 +1,3 @@
+from typing import Any
+
+def on_invalid_geometry_make_valid(shape: Any) -> Any: ...
