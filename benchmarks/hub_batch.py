@@ -22,26 +22,30 @@ from benchmarks.hub_rows import BareWriter, entity
 from benchmarks.result import Result
 
 GOAL = 0.5
+_NAMES = {
+    "upsert": "new entities",
+    "upsert-again": "known entities",
+    "upsert-location": "new entities with location",
+}
 _FIRST = 1_000_000
 """Far above what is there before: every entity of a run is new."""
 
 
 def run(quick: bool) -> list[Result]:
-    """New entities, then the same with other readings."""
+    """New entities, the same with other readings, then new ones with a location."""
     rounds, batches = (2, 3) if quick else (7, 6)
-    ours: dict[str, list[float]] = {"upsert": [], "upsert-again": []}
-    bare: dict[str, list[float]] = {"upsert": [], "upsert-again": []}
+    ours: dict[str, list[float]] = {kind: [] for kind in _NAMES}
+    bare: dict[str, list[float]] = {kind: [] for kind in _NAMES}
     with tempfile.TemporaryDirectory() as folder, serving("hub", Path(folder)) as hub:
         for turn in range(rounds + 1):
-            first = _FIRST + turn * batches * BATCH
             for kind in ours:
+                first = (_FIRST if kind != "upsert-location" else 2 * _FIRST) + turn * batches * BATCH
                 theirs_us = _bare_us(Path(folder) / "bare.sqlite3", kind, first, batches)
                 ours_us = _hub_us(hub, kind, first, batches)
                 if turn:  # the first is to get warm
                     bare[kind].append(theirs_us)
                     ours[kind].append(ours_us)
-    names = {"upsert": "new entities", "upsert-again": "known entities"}
-    return [_result(f"hub batch upsert of 1,000 {names[kind]}", ours[kind], bare[kind]) for kind in ours]
+    return [_result(f"hub batch upsert of 1,000 {_NAMES[kind]}", ours[kind], bare[kind]) for kind in ours]
 
 
 def _result(name: str, ours_us: list[float], bare_us: list[float]) -> Result:
@@ -69,8 +73,9 @@ def bare(path: Path, kind: str, first: int, batches: int) -> float:
     """CPU microseconds for each entity, written from rows made beforehand."""
     writer = BareWriter(path)
     starts = range(first, first + batches * BATCH, BATCH)
-    if kind == "upsert":
-        fresh = [[entity(n, location=False) for n in range(start, start + BATCH)] for start in starts]
+    if kind != "upsert-again":
+        location = kind == "upsert-location"
+        fresh = [[entity(n, location=location) for n in range(start, start + BATCH)] for start in starts]
         groups = [[(one, orjson.dumps(one)) for one in group] for group in fresh]
         began = time.process_time()
         for group in groups:

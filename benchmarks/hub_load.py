@@ -2,8 +2,8 @@
 
 48 connections (two for batches), one request under way on each. Prints requests, seconds and answers that were not 2xx
 as JSON. KIND is `create`, `create-location`, `retrieve`, `query` (never the same one twice), `query-again`,
-`query-rare`, `upsert` (batches of 1,000) or `upsert-again` (with other readings); FIRST numbers the first entity
-written, and for `retrieve` says how many there are.
+`query-rare`, `upsert` (batches of 1,000), `upsert-location` or `upsert-again` (with other readings, without location);
+FIRST numbers the first entity written, and for `retrieve` says how many there are.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def creations(first: int, *, location: bool) -> Iterator[bytes]:
         yield f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def upserts(first: int, total: int, shift: int) -> Iterator[bytes]:
+def upserts(first: int, total: int, shift: int, *, location: bool = False) -> Iterator[bytes]:
     """Requests that each upsert `BATCH` entities, made beforehand: the generator shares the machine."""
     ready = []
     for start in range(first, first + total * BATCH, BATCH):
         numbers = range(start, start + BATCH)
-        body = orjson.dumps([entity(number, location=False, shift=shift) for number in numbers])
+        body = orjson.dumps([entity(number, location=location, shift=shift) for number in numbers])
         head = f"POST /ngsi-ld/v1/entityOperations/upsert HTTP/1.1\r\n{HEAD}Content-Type: application/json\r\n"
         ready.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     yield from ready
@@ -142,6 +142,7 @@ def main(port: int, kind: str, total: int, first: int) -> None:
         "query-again": lambda: queries(again=True),
         "query-rare": rare_queries,
         "upsert": lambda: upserts(first, total, 0),
+        "upsert-location": lambda: upserts(first, total, 0, location=True),
         "upsert-again": lambda: upserts(first, total, os.getpid() % 399 + 1),
     }
     requests = kinds[kind]()
