@@ -166,6 +166,11 @@ export interface Task {
   due_at: Instant | null;
   text_ko: string;
   text_en: string;
+  assignee?: { id: string; name: string } | null;
+  snoozed_until?: Instant | null;
+  snooze_reason?: string;
+  /** Whether a person's word ends it; others end when the thing itself is done. */
+  by_hand?: boolean;
 }
 
 export interface Link {

@@ -27,6 +27,10 @@ export const COMMANDS = [
   "clear_wall",
   "mute",
   "map",
+  "steps",
+  "tasks",
+  "log",
+  "handover",
 ] as const;
 
 export type Command = (typeof COMMANDS)[number];
@@ -65,6 +69,10 @@ export const DEFAULTS: Bindings = {
   clear_wall: "KeyQ",
   mute: "KeyM",
   map: "KeyP",
+  steps: "KeyE",
+  tasks: "KeyD",
+  log: "KeyR",
+  handover: "KeyH",
 };
 
 /** The chord of a press, or null where it must not be a command: typing in a field, or a chord of the browser. */

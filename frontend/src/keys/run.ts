@@ -30,7 +30,15 @@ const COMMANDS: Record<Command, () => void> = {
   clear_wall: () => desk.closeAllTiles(),
   mute: () => settings.change({ muted: !settings.muted }),
   map: () => desk.map?.focus(),
+  steps: () => document.querySelector<HTMLElement>("[data-step-first]")?.focus(),
+  tasks: () => onDuty(() => (desk.dialog = { kind: "tasks" })),
+  log: () => onDuty(() => (desk.dialog = { kind: "log", incidentId: desk.selectedId })),
+  handover: () => onDuty(() => (desk.dialog = { kind: "handover" })),
 };
+
+function onDuty(show: () => void): void {
+  if (desk.can("keep_duty")) show();
+}
 
 export function runCommand(command: Command): void {
   COMMANDS[command]();

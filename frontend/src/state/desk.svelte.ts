@@ -2,6 +2,7 @@
 
 import { api, Refusal, type IncidentAction } from "../api/client";
 import type { Grant, Incident, IncidentDetail, Me, Place, RankedCamera, Snapshot, Task } from "../api/types";
+import { answerTheLine } from "../duty/beat";
 import { EMPTY, evolve, fromSnapshot, newEmergencies, NUDGES, type Change, type LiveState, type Nudge } from "../live/live";
 import { LiveLine, SILENT_AFTER_MS, type LineState } from "../live/stream";
 import { USUAL_CLASSES, type IncidentClass } from "../queue/classes";
@@ -40,7 +41,10 @@ export type Dialog =
   | { kind: "break_glass"; cameras: { id: string; label: string }[] }
   | { kind: "help" }
   | { kind: "new_incident" }
-  | { kind: "duty" };
+  | { kind: "duty" }
+  | { kind: "handover" }
+  | { kind: "tasks" }
+  | { kind: "log"; incidentId: string | null };
 
 export interface Toast {
   id: number;
@@ -173,7 +177,7 @@ class Desk {
       onSnapshot: (snapshot) => this.onSnapshot(snapshot),
       onChanges: (changes) => this.onChanges(changes),
       onState: (state, why) => this.onLine(state, why),
-      onHeard: () => (this.heardAt = clock.now),
+      onHeard: () => this.onHeard(),
     });
   }
 
@@ -232,6 +236,11 @@ class Desk {
     if (changes.some((change) => change.kind === "camera")) this.map?.refreshCameras();
     for (const kind of NUDGES) if (changes.some((change) => change.kind === kind)) this.nudges[kind] += 1;
     if (changes.some((change) => this.concernsSelected(change))) this.loadDetailSoon(250);
+  }
+
+  private onHeard(): void {
+    this.heardAt = clock.now;
+    if (this.can("keep_duty")) answerTheLine(Date.now());
   }
 
   private onLine(state: LineState, why: Refusal | null): void {

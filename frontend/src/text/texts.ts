@@ -297,6 +297,10 @@ export const COMMAND_TEXTS: Record<Command, Text> = {
   clear_wall: t("영상 모두 닫기", "Close all tiles"),
   mute: t("소리 켬/끔", "Mute or unmute"),
   map: t("지도로 가기", "Go to the map"),
+  steps: t("절차의 할 차례로 가기", "Go to the checklist's next step"),
+  tasks: t("할 일 목록", "Tasks"),
+  log: t("통신 기록", "Radio and phone log"),
+  handover: t("인수인계", "Hand-over"),
 };
 
 /** The published purposes of public cameras (설치 목적) as they appear in data, for people. */
