@@ -22,7 +22,7 @@ from madang.response.record import save
 from madang.response.signals.domain import BY_HAND, Source
 from madang.response.signals.intake import Answer, Draft, Receipt, accept
 from madang.response.signals.memory import EVENT_CHANGED
-from madang.response.signals.models import Event
+from madang.response.signals.models import Event, Signal
 from madang.response.signals.opening import incident_key, open_event
 from madang.response.signals.shelves import shelve, unshelve
 from madang.response.timeline import Line
@@ -49,14 +49,15 @@ def report(tx: Session, actor: Actor, told: Report, now: datetime) -> Answer:
     """Takes a report by hand: it joins what is already known there, or opens an incident no cap holds back."""
     if told.informant not in (Source.OPERATOR, Source.CITIZEN):
         raise BadRequestError("a report is an operator's or a citizen's", where="informant", ko="제보자를 고르십시오.")
+    device = actor.id if actor.id.startswith(BY_HAND) else BY_HAND + actor.id
     draft = Draft(
         authority=told.authority,
         mode=told.mode,
         source=told.informant,
         source_id=told.report_id or new_id(),
-        device=actor.id if actor.id.startswith(BY_HAND) else BY_HAND + actor.id,
+        device=device,
         class_code=told.class_code,
-        observed_at=told.observed_at or now,
+        observed_at=told.observed_at or _told_before(told, device) or _whole_ms(now),
         lon=told.place.lon if told.place else None,
         lat=told.place.lat if told.place else None,
         accuracy_m=None,
@@ -70,6 +71,26 @@ def report(tx: Session, actor: Actor, told: Report, now: datetime) -> Answer:
     if answer.receipt is Receipt.CONFLICTING:
         raise ConflictError(answer.reason, where="report_id", ko="같은 번호로 다른 내용이 이미 접수되었습니다.")
     return answer
+
+
+def _whole_ms(now: datetime) -> datetime:
+    """To the millisecond, as the table keeps it."""
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _told_before(told: Report, device: str) -> datetime | None:
+    """When the same report was taken the first time: sent again, it says the same."""
+    if not told.report_id:
+        return None
+    rows = Signal.objects.filter(
+        authority_id=told.authority,
+        mode=told.mode.value,
+        source=told.informant,
+        device=device,
+        source_id=told.report_id,
+    )
+    at = rows.values_list("observed_at", flat=True).first()
+    return None if at is None else datetime.fromisoformat(at)
 
 
 def split(tx: Session, actor: Actor, event_id: str, reason: str, now: datetime) -> Incident:

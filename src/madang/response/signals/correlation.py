@@ -262,7 +262,10 @@ class Correlator:
             return None
         event = self.events.get(known[0])
         window_ms = round(policy.window_s * 1000)
-        return event if event and self._alive(event, now_ms) and event.fits(seen.at_ms, window_ms) else None
+        if event is None or not (self._alive(event, now_ms) and event.fits(seen.at_ms, window_ms)):
+            return None
+        away_m = _between_m(seen, event)
+        return event if away_m is None or away_m <= _reach_m(seen, policy) else None
 
     def _near(self, seen: Seen, policy: ClassPolicy, now_ms: int) -> LiveEvent | None:
         """The nearest event of its class in space and time; without a place, that of its device or address."""
@@ -270,13 +273,13 @@ class Correlator:
         if seen.lon is None or seen.lat is None:
             return self._without_place(seen, window_ms, now_ms)
         here = Point(seen.lon, seen.lat)
-        reach_m = policy.radius_m + min(seen.accuracy_m or 0.0, policy.radius_m)
+        reach_m = _reach_m(seen, policy)
         best: tuple[float, int, str] | None = None
         for event in self._around(seen.room, seen.class_code, here, policy.radius_m):
             if not (self._alive(event, now_ms) and event.fits(seen.at_ms, window_ms)):
                 continue
-            away_m = distance_m(here, Point(event.lon or 0.0, event.lat or 0.0))
-            if away_m <= reach_m and (best is None or (away_m, -event.last_ms, event.id) < best):
+            away_m = _between_m(seen, event)
+            if away_m is not None and away_m <= reach_m and (best is None or (away_m, -event.last_ms, event.id) < best):
                 best = (away_m, -event.last_ms, event.id)
         return self.events[best[2]] if best is not None else None
 
@@ -441,6 +444,18 @@ class Correlator:
         named = (event.city, event.mode, event.class_code, event.address)
         if self._addresses.get(named) is event:
             del self._addresses[named]
+
+
+def _reach_m(seen: Seen, policy: ClassPolicy) -> float:
+    """How far an event may be from a signal that belongs to it: farther where the signal's place is rough."""
+    return policy.radius_m + min(max(seen.accuracy_m or 0.0, 0.0), policy.radius_m)
+
+
+def _between_m(seen: Seen, event: LiveEvent) -> float | None:
+    """Metres between them; None where either has no place."""
+    if seen.lon is None or seen.lat is None or event.lon is None or event.lat is None:
+        return None
+    return distance_m(Point(seen.lon, seen.lat), Point(event.lon, event.lat))
 
 
 def _cell(at: Point, radius_m: float) -> tuple[int, int]:
