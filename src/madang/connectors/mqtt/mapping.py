@@ -36,9 +36,9 @@ class Unreadable:
     reason: str
 
 
-_Attribute = tuple[str, str, AttributeRule, float, float]
-"""Name, path, rule, and the bounds within which a number needs no further look; none is within where the rule asks for
-another kind."""
+_Attribute = tuple[str, str, bool, AttributeRule, float, float]
+"""Name, path, whether that leads into the payload, rule, and the bounds within which a number needs no further look;
+none is within where the rule asks for another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,10 @@ def _route(rule: TopicRule) -> Route:
 
 def _prepared(name: str, rule: AttributeRule) -> _Attribute:
     if rule.kind != "number":
-        return name, rule.path, rule, math.inf, -math.inf
+        return name, rule.path, "." in rule.path, rule, math.inf, -math.inf
     least = -sys.float_info.max if rule.minimum is None else rule.minimum
     most = sys.float_info.max if rule.maximum is None else rule.maximum
-    return name, rule.path, rule, least, most
+    return name, rule.path, "." in rule.path, rule, least, most
 
 
 def _is_plain(rule: TopicRule) -> bool:
@@ -145,15 +145,17 @@ def _attributes(route: Route, body: Json, now: datetime) -> Json:
     rule = route.rule
     observed_at = _observed(rule, body, now)
     attributes: Json = {}
-    for name, path, attribute, least, most in route.attributes:
-        value = _find(body, path) if "." in path else body.get(path)
+    for name, path, inside, attribute, least, most in route.attributes:
+        value = _find(body, path) if inside else body.get(path)
         if value is None:
             continue
         if not ((value.__class__ is float or value.__class__ is int) and least <= value <= most):
             _check(attribute, value)
-        attributes[name] = made = {"type": "Property", "value": value, "observedAt": observed_at}
-        if attribute.unit:
-            made["unitCode"] = attribute.unit
+        unit = attribute.unit
+        if unit:
+            attributes[name] = {"type": "Property", "value": value, "observedAt": observed_at, "unitCode": unit}
+        else:
+            attributes[name] = {"type": "Property", "value": value, "observedAt": observed_at}
     if not attributes:
         raise ValueError(f"none of {', '.join(rule.attributes)} is in the payload")
     return attributes
@@ -192,10 +194,11 @@ def _check(rule: AttributeRule, value: object) -> None:
 
 
 def _observed(rule: TopicRule, body: Json, now: datetime) -> str:
-    value = _find(body, rule.observed_at) if rule.observed_at else None
+    path = rule.observed_at
+    value = _find(body, path) if "." in path else body.get(path) if path else None
     if value is None:
         return instant_text(now)
-    if (type(value) is int or type(value) is float) and 0 < value < 4e9:
+    if (value.__class__ is int or value.__class__ is float) and 0 < value < 4e9:
         observed, text = _of_unix(value)
     elif isinstance(value, str):
         observed = parse_instant(value)

@@ -11,7 +11,7 @@ import apsw
 import msgspec
 import orjson
 
-from madang.hub.changes import Effect, Mutation, Op, Outcome, Reading, Stored, dumps, take_in
+from madang.hub.changes import Effect, Mutation, Op, Outcome, Reading, Stored, dumps, take_again, take_in
 from madang.hub.entity import MAX_GEOMETRIES, Json
 from madang.hub.errors import BadRequestDataError, NgsiLdError
 from madang.hub.forms import Point
@@ -125,17 +125,27 @@ class _Slot(msgspec.Struct, gc=False):
     """`row` decoded, with `turns` readings taken in that `row` does not have yet (`changes.take_in`)."""
     stamps: dict[str, list[int]] | None = None
     turns: int = 0
+    last: Reading | None = None
+    """The reading taken in last."""
 
     def takes_in(self, reading: Reading, at_ms: int) -> bool:
         """Takes a reading in, where that is simple."""
         row = self.row
         if row is None or not row.body:
             return False
+        last = self.last
         if self.document is None:
             self.document, self.stamps = row.document(), dict(row.stamps)
+        elif last is not None and last.shapes is reading.shapes and last.types == reading.types:
+            if not take_again(last, self.document, reading):
+                return False
+            self.last = reading
+            self.turns += 1
+            return True
         assert self.stamps is not None
         taken = take_in(row, self.document, self.stamps, reading, at_ms)
         self.turns += taken
+        self.last = reading if taken else None
         return taken
 
     def settle(self, at_ms: int) -> None:
