@@ -4,7 +4,9 @@ import { GeoJSONSource, Map as MapLibreMap, setWorkerUrl } from "maplibre-gl";
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { api } from "../api/client";
+import { places } from "../map/calls";
 import { GROUND, groundStyle } from "../map/style";
+import { addTiles, paintTiles } from "../map/tiles";
 import type { Theme } from "../state/settings.svelte";
 
 type Geometries = readonly GeoJSON.Geometry[];
@@ -37,8 +39,12 @@ export async function smallMap(box: HTMLElement, geometries: Geometries, theme: 
   };
   await new Promise((loaded) => map.once("load", loaded));
   mark(map, geometries);
-  const ground = await api.basemap();
-  for (const name of GROUND) if (ground[name]) put(name, ground[name]);
+  const { tiles } = await places.ground();
+  if (tiles !== null) addTiles(map, tiles, theme);
+  else {
+    const ground = await api.basemap();
+    for (const name of GROUND) if (ground[name]) put(name, ground[name]);
+  }
   return {
     show: (now) => put("here", collectionOf(now)),
     paint: (next) => repaint(map, next),
@@ -65,6 +71,7 @@ function repaint(map: MapLibreMap, theme: Theme): void {
   for (const layer of groundStyle(theme).layers) {
     for (const [name, value] of Object.entries(layer.paint ?? {})) map.setPaintProperty(layer.id, name as never, value as never);
   }
+  paintTiles(map, theme);
   for (const id of MARKS) map.setPaintProperty(id, `${id === "here-area" ? "fill" : id === "here-line" ? "line" : "circle"}-color`, ink());
 }
 

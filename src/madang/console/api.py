@@ -12,10 +12,12 @@ from ninja.renderers import BaseRenderer
 import madang
 from madang.console import (
     duty_api,
+    facilities_api,
     hub_api,
     incident_api,
     map_api,
     messaging_api,
+    place_api,
     problems,
     rules_api,
     session_api,
@@ -60,8 +62,10 @@ for router in (
     incident_api.router,
     video_api.router,
     map_api.router,
+    place_api.router,
     messaging_api.router,
     hub_api.router,
+    facilities_api.router,
     rules_api.router,
     signals_api.router,
     sop_api.router,

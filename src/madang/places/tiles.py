@@ -146,8 +146,10 @@ def _tile(ground: Ground, areas: list[District], zoom: int, x: int, y: int, max_
     kinds = [kind for kind in FIRST_ZOOM if min(FIRST_ZOOM[kind][0], max_zoom) <= zoom]
     found: dict[BaseKind, list[MapFeature]] = {kind: [] for kind in FIRST_ZOOM}
     for feature in ground.in_box(box, kinds, _most_rank(zoom, max_zoom)):
-        if first_zoom(feature.kind, feature.rank, max_zoom) <= zoom:
+        if first_zoom(feature.kind, feature.rank, max_zoom) <= zoom and not (areas and feature.cls == "district"):
             found[feature.kind].append(feature)
+    if zoom >= FIRST_ZOOM[BaseKind.LABEL][1]:
+        found[BaseKind.LABEL] += [_named(area) for area in areas]
     layers = [_layer("boundary", [area.shape for area in areas], [_district(area) for area in areas], zoom, x, y)]
     for kind, features in found.items():
         shapes, said = [feature.shape for feature in features], [_properties(feature) for feature in features]
@@ -166,6 +168,11 @@ def _most_rank(zoom: int, max_zoom: int) -> int:
     seen = [rank for zooms in FIRST_ZOOM.values() for rank, first in enumerate(zooms) if first <= zoom]
     last = any(len(zooms) - 1 in seen and zooms[-1] <= zoom for zooms in FIRST_ZOOM.values())
     return 9 if last else max(seen, default=0)
+
+
+def _named(area: District) -> MapFeature:
+    """A district's name as a label inside it."""
+    return MapFeature(BaseKind.LABEL, "district", area.name, area.name_en, 0, 0.0, area.shape.representative_point())
 
 
 def _district(area: District) -> dict[str, object]:
