@@ -14,7 +14,8 @@ from typing import Any
 import gmqtt
 import orjson
 import pytest
-from gmqtt.mqtt.constants import MQTTv311
+from gmqtt.mqtt.constants import MQTTCommands, MQTTv50, MQTTv311
+from gmqtt.mqtt.package import Package
 
 from madang.connectors.mqtt.config import AttributeRule, MqttConfig, TopicRule
 from madang.connectors.mqtt.door import MqttDoor
@@ -143,6 +144,55 @@ def test_a_reading_is_stored_and_a_bad_one_is_kept_aside_with_its_reason(broker:
             assert feeds == {"mqtt:대기 air": 1}
 
     asyncio.run(story())
+
+
+@needs_broker
+def test_readings_of_qos_0_are_stored_retained_ones_too(broker: Broker, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_hub(tmp_path) as hub, publisher(broker.port) as client:
+            client.publish("gimhae/air/st-0", orjson.dumps({"pm10": 1}), qos=0, retain=True)
+            async with running(config(broker.port, qos=0), hub) as door:
+                await subscribed(door)
+                client.publish("gimhae/air/김해", orjson.dumps({"pm10": 2}), qos=1)
+                client.publish("gimhae/air/st-2", b"", qos=0)
+                await until(lambda: door.counts["stored"] + door.counts["rejected"] == 3, "not all arrived")
+                assert door.counts["stored"] == 2
+            assert await hub.retrieve("gimhae", ID + "st-0") is not None
+            assert await hub.retrieve("gimhae", ID + "%EA%B9%80%ED%95%B4") is not None
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_packets_that_are_no_messages_are_left_to_the_client_library(version: str) -> None:
+    async def story() -> None:
+        door = MqttDoor(config(1, qos=0, version=version), None, system_clock)  # type: ignore[arg-type] # never asked
+        client = door._new_client()
+        client._connection_state.protocol_version = MQTTv50 if version == "5" else MQTTv311
+        none = b"\0" if version == "5" else b""
+        for packet in (b"", b"\0", b"\xff\xffa", b"\0\0", b"\0\1\xff"):
+            client._package_handler(Package(MQTTCommands.PUBLISH, packet))
+        taken = door.waiting
+        assert taken <= 1  # a topic that is not UTF-8 may come as bytes
+        client._package_handler(Package(MQTTCommands.PUBLISH, b"\0\3a/b" + none + b"{}"))
+        client._package_handler(Package(MQTTCommands.PUBLISH | 1, b"\0\3a/c" + none))
+        assert [*door._queue][taken:] == [("a/b", b"{}", None), ("a/c", b"", None)]
+
+    asyncio.run(story())
+
+
+def test_a_write_takes_the_readings_of_so_many_topics_and_five_times_as_many_in_all() -> None:
+    door = MqttDoor(config(1, qos=0, batch=2), None, system_clock)  # type: ignore[arg-type] # never asked
+    for number in range(12):
+        door._append(("a", b"%d" % number, None))
+    for topic in ("b", "c", "d"):
+        door._append((topic, b"0", None))
+    batches = [[(topic, int(payload)) for topic, payload, _ in door._next_batch()] for _ in range(3)]
+    assert batches == [
+        [("a", number) for number in range(10)],
+        [("a", 10), ("a", 11), ("b", 0)],
+        [("c", 0), ("d", 0)],
+    ]
 
 
 @needs_broker

@@ -39,6 +39,19 @@ def reading(number: int, attributes: dict[str, Json], kind: str = "Sensor") -> M
     return change.ingest(read_entity(sensor(number, **attributes) | {"type": kind}, CORE_CONTEXT))
 
 
+ROUTES: dict[tuple[str, ...], dict[str, int]] = {
+    names: dict.fromkeys(names, 1) for names in (("a",), ("b",), ("a", "b"))
+}
+"""Shapes as a connector has them: one object for all readings of a rule."""
+
+
+def routed(number: int, names: tuple[str, ...], value: int, second: int) -> Mutation:
+    """A reading as a connector makes it."""
+    at = f"2026-11-22T00:00:0{second}Z" if second else f"2026-11-22T00:00:00.{value}Z"
+    attributes = {name: {"type": "Property", "value": value, "observedAt": at} for name in names}
+    return change.reading(f"urn:ngsi-ld:Sensor:{number}", ("Sensor",), attributes, ROUTES[names])
+
+
 def put(number: int, attributes: dict[str, Json], kind: str = "Sensor") -> Mutation:
     """A whole entity as batches put it in place."""
     entity = sensor(number, **attributes) | {"type": kind}
@@ -55,6 +68,7 @@ STEPS = st.one_of(
     st.builds(lambda said: reading(*said), READINGS),
     st.builds(lambda said: reading(*said), READINGS),
     st.builds(lambda said: reading(said[0], said[1], "Other"), READINGS),
+    *[st.builds(routed, st.integers(1, 2), st.sampled_from([*ROUTES]), st.integers(0, 9), st.integers(0, 3))] * 3,
     st.builds(lambda said: append(said[0], **said[1]), READINGS),
     st.just(change.delete("urn:ngsi-ld:Sensor:1")),
 )
@@ -70,7 +84,10 @@ async def left(path: Path, groups: list[list[Mutation]], *, observed: bool) -> A
 
             def work(tx: WriteTx, group: list[Mutation] = group) -> None:
                 for mutation in group:
-                    tx.apply("one", mutation, "s")
+                    if mutation.reading is not None:
+                        tx.take("one", [mutation], "s")
+                    else:
+                        tx.apply("one", mutation, "s")
 
             await store.write(work)
         held = dict(store._cache)
