@@ -143,7 +143,7 @@ def _stand(dwell_s: float, late_s: int, zone_of: Callable[[Fact], int]) -> Machi
 
     def step(memory: Memory, _role: int, fact: Fact, at: float, said: Said) -> None:
         samples = memory.setdefault("run", [])
-        insort(samples, [at, zone_of(fact)])
+        samples.insert(bisect_right(samples, at, key=_time), [at, zone_of(fact)])
         base = memory.get("base")
         horizon = memory["seen"] - late_s
         while len(samples) > 1 and (samples[0][0] < horizon or len(samples) > RUN_KEPT):

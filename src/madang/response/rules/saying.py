@@ -49,8 +49,9 @@ def say(tx: Session, authority: str, happenings: Sequence[Happening], world: Wor
 
 
 def source_id_of(one: Happening) -> str:
-    """What makes it once: the version, the group, the time of the facts."""
-    return f"{one.compiled.version_id}:{one.key}:{one.kind[0]}{round(one.at * 1000)}"[:200]
+    """What makes it once: the version, in shadow or in force, the group, the time of the facts."""
+    how = one.kind[0] + ("" if one.compiled.live else "s")
+    return f"{one.compiled.version_id}:{one.key}:{how}{round(one.at * 1000)}"[:200]
 
 
 def _makes_signal(one: Happening) -> bool:
