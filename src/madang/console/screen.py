@@ -27,6 +27,13 @@ def hub_screen(request: HttpRequest) -> HttpResponse:
     return _page(request, "hub.html")
 
 
+@require_safe
+@ensure_csrf_cookie
+def facilities_screen(request: HttpRequest) -> HttpResponse:
+    """The facility board."""
+    return _page(request, "facilities.html")
+
+
 def _page(request: HttpRequest, name: str) -> HttpResponse:
     """A page of the built front end; never cached, because it names the hashed files of this build."""
     index = APP / name

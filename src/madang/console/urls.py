@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from madang.console.api import api
 from madang.console.problems import answer
-from madang.console.screen import hub_screen, screen
+from madang.console.screen import facilities_screen, hub_screen, screen
 from madang.kernel.errors import NotFoundError
 
 
@@ -22,5 +22,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/console/", api.urls),
     re_path(r"^api/console/", nothing_here),
     path("hub", hub_screen, name="hub"),
+    path("facilities", facilities_screen, name="facilities"),
     path("", screen, name="screen"),
 ]

@@ -34,16 +34,20 @@ def take_health(tx: Session, authority: str, told: Mapping[str, Any], now: datet
     part = {"health": str(told.get("health", "")), "reason": str(told.get("reason", "")), "at": instant_text(at)}
     facility.parts = {**facility.parts, camera: part}
     facility.save(update_fields=["parts"])
-    _judge(tx, facility, at, now)
+    _judge(tx, facility, now)
 
 
-def _judge(tx: Session, facility: Facility, at: datetime, now: datetime) -> None:
-    causes = [cause for part in facility.parts.values() if (cause := cause_of(part)) is not None]
-    if causes:
-        sign(tx, facility, Down(min(causes, key=_WORST.index), at), now)
-    elif any(part["health"] == "ok" for part in facility.parts.values()):
-        sign(tx, facility, Up(at), now)
-        note_seen({facility.pk: at + timedelta(seconds=config().picture_valid_s)}, at)
+def _judge(tx: Session, facility: Facility, now: datetime) -> None:
+    """A site is down since its broken cameras were last told of, and up since the last of all was."""
+    parts = [(part, parse_instant(part["at"])) for part in facility.parts.values()]
+    broken = [(cause, at) for part, at in parts if (cause := cause_of(part)) is not None]
+    newest = max(at for _, at in parts)
+    if broken:
+        worst = min((cause for cause, _ in broken), key=_WORST.index)
+        sign(tx, facility, Down(worst, max(at for _, at in broken)), now)
+    elif any(part["health"] == "ok" for part, _ in parts):
+        sign(tx, facility, Up(newest), now)
+        note_seen({facility.pk: newest + timedelta(seconds=config().picture_valid_s)}, newest)
 
 
 def cause_of(part: Mapping[str, str]) -> Cause | None:
