@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import type { Plugin } from "vite";
@@ -28,9 +28,11 @@ function licences(): Plugin {
 
 function noticeOf(root: string): string {
   const about = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<string, string>;
-  const file = readdirSync(root).find((name) => /^licen[cs]e/i.test(name));
-  if (file === undefined) throw new Error(`${root} ships no licence text`);
-  return `${"=".repeat(79)}\n${about["name"]} ${about["version"]} (${about["license"]})\n\n${readFileSync(join(root, file), "utf8")}`;
+  const shipped = readdirSync(root).find((name) => /^licen[cs]e/i.test(name));
+  // a package that leaves its licence out of what it publishes has it here, as its repository has it
+  const file = shipped === undefined ? join("licences", `${about["name"]}.txt`) : join(root, shipped);
+  if (!existsSync(file)) throw new Error(`${root} ships no licence text`);
+  return `${"=".repeat(79)}\n${about["name"]} ${about["version"]} (${about["license"]})\n\n${readFileSync(file, "utf8")}`;
 }
 
 export default defineConfig({

@@ -339,6 +339,25 @@ class MockCity:
             "places": [row for row in self.city.incidents["i2"]["candidates"] if words in row["label"]],
         }
 
+    def _get_ground(self, _parts: list[str], _query: Row, _body: Row) -> Row:
+        return {"tiles": None, "min_zoom": 6, "made_at": None}
+
+    def _get_describe(self, _parts: list[str], query: Row, _body: Row) -> Row:
+        mark = {
+            "name": "가온시청",
+            "distance_m": 118.0,
+            "ko": "가온시청 남동쪽 120 m",
+            "en": "120 m south-east of 가온시청",
+        }
+        return {
+            "ko": "가람동 가온로 12 앞, 가온시청 남동쪽 120 m",
+            "en": "가온로 12, 가람동; 120 m south-east of 가온시청",
+            "address": "김해시 가온로 12 (가람동)",
+            "district": "가람동",
+            "road": None,
+            "landmarks": [mark],
+        }
+
     def _get_basemap(self, _parts: list[str], _query: Row, _body: Row) -> Row:
         return mock_city.basemap()
 
