@@ -197,3 +197,19 @@ def test_a_broken_end_of_a_batch_of_entities_alike_is_told_and_nothing_kept(open
             assert len((await client.get("/entities", "type=Sensor&limit=1000")).json) == 100
 
     run(body)
+
+
+def test_batches_create_what_is_alike_only_where_it_is_not_there(open_client: OpenClient) -> None:
+    async def body() -> None:
+        async with open_client() as client:
+            path = "/entityOperations/create"
+            alike = [sensor(number, b=number) for number in range(150)]
+            assert (await client.post(path, alike[:100])).status == 201
+            answer = await client.post(path, alike[90:])
+            assert (answer.status, len(answer.json["success"])) == (207, 50)
+            assert {one["error"]["type"].rpartition("/")[2] for one in answer.json["errors"]} == {"AlreadyExists"}
+            await client.send("DELETE", "/entities/urn:ngsi-ld:Sensor:7")
+            assert (await client.post(path, [alike[7]])).status == 201
+            assert (await client.get("/entities", "type=Sensor&limit=200")).json == alike
+
+    run(body)

@@ -39,7 +39,21 @@ _DELETE = frozenset({"local", "options"})
 async def batch_create(app: HubApp, request: Request, access: Access) -> Response:
     """Batch Entity Creation (clause 5.6.7)."""
     how = read_writing(request, CORE_CONTEXT, _CREATE)
-    return await _batch(app, request, access, how, lambda entity, _names: change.create(entity), Right.HUB_CREATE)
+    whole = None if how.simplified else _creating_reader(access)
+    return await _batch(
+        app, request, access, how, lambda entity, _names: change.create(entity), Right.HUB_CREATE, whole=whole
+    )
+
+
+def _creating_reader(access: Access) -> PlainReader:
+    """Reads plain entities that are to come to be."""
+
+    def refusal(types: tuple[str, ...], current: Stored | None) -> NgsiLdError | None:
+        if (refused := access.refusal(Right.HUB_CREATE, types)) is not None:
+            return refused
+        return None if current is None else change.exists_already(current.id)
+
+    return PlainReader(refusal)
 
 
 async def batch_upsert(app: HubApp, request: Request, access: Access) -> Response:
@@ -125,7 +139,7 @@ async def _batch(
 ) -> Response:
     """Reads, judges and writes item by item. Without a `right` an item may create or update: the writer judges it.
 
-    `whole` reads what is plain where entities are to be put in place whole.
+    `whole` reads what is plain where entities are to be created or put in place whole.
     """
     media = media_type(request.headers)
     body = await request.body(app.config.max_body)
