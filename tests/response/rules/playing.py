@@ -43,9 +43,9 @@ def bell(
     at: float, *, device: str = "bell-1", received: float | None = None, **more: Any
 ) -> Fact:  # Any: as Fact has them
     """A bell was pressed."""
-    when = T + at
-    return Fact(SIGNAL, more.pop("name", "emergency_bell"), device, when,
-                T + received if received is not None else when, "live", more.pop("source", "bell"), True, **more)  # fmt: skip
+    when, name, source = T + at, more.pop("name", "emergency_bell"), more.pop("source", "bell")
+    taken = T + received if received is not None else when
+    return Fact(SIGNAL, name, device, when, taken, "live", source, True, **more)
 
 
 def said(rule: Compiled, *facts: Fact, until: float | None = None, world: World = EVERYWHERE) -> list[float]:

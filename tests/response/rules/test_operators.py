@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from hypothesis import given, settings
@@ -218,5 +219,5 @@ def test_a_threshold_without_dwell_never_fires_twice_without_being_over_in_betwe
         facts.append(level(value, at))
     fired = said(rule, *facts)
     lows = [fact.at for fact in facts if isinstance(fact.value, float) and fact.value <= 2.2]
-    for first, second in zip(fired, fired[1:], strict=False):
+    for first, second in itertools.pairwise(fired):
         assert any(first <= low - T <= second for low in lows)

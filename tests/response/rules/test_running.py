@@ -12,6 +12,7 @@ from madang.response.models import Incident
 from madang.response.rules import follower, memories, running, saying
 from madang.response.rules.domain import Step
 from madang.response.rules.models import Firing, RuleMemory, RuleVersion
+from madang.response.signals import intake
 from madang.response.signals.models import Signal
 from tests.response.rules.conftest import HALL, Room
 from tests.response.rules.playing import BELL, LEVEL, level, rule_json
@@ -65,7 +66,7 @@ def test_a_batch_counts_once_whoever_reads_it_twice(room: Room) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", ["memories.save", "memories.set_wait", "memories.set_cursor", "saying.say", "saying.intake.accept"]
+    "where", ["memories.save", "memories.set_wait", "memories.set_cursor", "saying.say", "intake.accept"]
 )
 def test_a_batch_that_breaks_off_anywhere_leaves_nothing_and_counts_whole_afterwards(
     room: Room, monkeypatch: pytest.MonkeyPatch, where: str
@@ -73,7 +74,7 @@ def test_a_batch_that_breaks_off_anywhere_leaves_nothing_and_counts_whole_afterw
     room.publish(rule_json({"op": "count", "source": LEVEL, "n": 2, "window_s": 60}))
     room.feed(level(1.0, 0))
     place, _, name = where.rpartition(".")
-    module: Any = {"memories": memories, "saying": saying, "saying.intake": saying.intake}[place]
+    module: Any = {"memories": memories, "saying": saying, "intake": intake}[place]  # Any: one of several modules
     whole = getattr(module, name)
 
     def breaks(*given: Any, **more: Any) -> None:

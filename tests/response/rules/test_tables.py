@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from madang.kernel.errors import BadRequestError
-from madang.response.rules.tables import Kind, Policy, check, rows_from, rule_on
+from madang.response.rules.tables import Facts, Kind, Policy, check, rows_from, rule_on
 
 NIGHT = {"name": "night", "when": {"hour": {"low": 22}}, "then": {"priority": 1}}
 DAY = {"name": "day", "when": {"hour": {"high": 21}}, "then": {"priority": 3}}
@@ -20,7 +20,7 @@ def _found(rows: list[dict[str, Any]], policy: Policy, kind: Kind = Kind.PRIORIT
 
 
 def test_first_takes_the_topmost_row_that_holds() -> None:
-    facts = {"hour": 23, "class": "emergency_bell"}
+    facts: Facts = {"hour": 23, "class": "emergency_bell"}
     assert [row.name for row in rule_on(rows_from([BELLS, NIGHT, REST]), Policy.FIRST, facts)] == ["bells"]
 
 
@@ -31,7 +31,7 @@ def test_a_unique_table_answered_twice_answers_nothing() -> None:
 
 
 def test_collect_takes_every_row() -> None:
-    facts = {"hour": 23, "class": "emergency_bell"}
+    facts: Facts = {"hour": 23, "class": "emergency_bell"}
     assert [row.name for row in rule_on(rows_from([BELLS, NIGHT, REST]), Policy.COLLECT, facts)] == [
         "bells",
         "night",
