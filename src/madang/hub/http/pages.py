@@ -259,7 +259,13 @@ def page_links(
 def _without_paging(query_string: bytes) -> bytes:
     """A query string without limit and offset, which mostly stand last."""
     kept, mark, limit = query_string.rpartition(b"&limit=")
-    if mark and limit.isdigit() and b"offset=" not in kept and b"limit=" not in kept:
+    if (
+        mark
+        and limit.isdigit()
+        and b"offset=" not in kept
+        and b"limit=" not in kept
+        and b"&&" not in b"&" + query_string
+    ):
         return kept
     parts = query_string.split(b"&")
     return b"&".join(part for part in parts if part and part.partition(b"=")[0] not in (b"limit", b"offset"))
