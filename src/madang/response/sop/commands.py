@@ -31,6 +31,8 @@ __all__ = [
     "undo",
 ]
 
+CLASS = "class:"
+"""How the `rule` of a run begins that was started because of the incident's class."""
 _OPEN_INCIDENT = frozenset(state.value for state in OPEN_STATES)
 
 
@@ -66,7 +68,7 @@ def start_for_class(tx: Session, incident: Incident, actor: Actor, now: datetime
     for version in published.select_related("template"):
         if incident.class_code in version.classes:
             had = SopRun.objects.filter(incident=incident, code=version.template.code).exists()
-            return None if had else _begin(tx, actor, incident, version, now, f"class:{incident.class_code}")
+            return None if had else _begin(tx, actor, incident, version, now, f"{CLASS}{incident.class_code}")
     return None
 
 
@@ -84,7 +86,7 @@ def _begin(tx: Session, actor: Actor, incident: Incident, version: SopVersion, n
     )
     steps = steps_of(version.steps)
     SopStep.objects.bulk_create(SopStep(run=run, key=step.key, place=n) for n, step in enumerate(steps))
-    by = f" ({rule})" if rule else ""
+    by = f" ({rule})" if rule and not rule.startswith(CLASS) else ""
     scribe = Scribe(tx, actor, run, now)
     ko = f"절차 시작: {version.title_ko} {version.version}판{by}"
     en = f"Checklist started: {title_en(version)}@{version.version}{by}"
