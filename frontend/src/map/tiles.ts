@@ -215,7 +215,7 @@ export function tileLayers(theme: Theme): { ground: LayerSpecification[]; labels
   return { ground: ground(INKS[theme]), labels: labels(INKS[theme]) };
 }
 
-/** Puts the tiles under what the map shows already: ground before its first ground layer, names before its names. */
+/** Puts the tiles under what the map shows already: ground before its first ground layer, names below what stands on it. */
 export function addTiles(map: MapLibreMap, url: string, theme: Theme): void {
   if (!known) {
     addProtocol("pmtiles", new Protocol().tile);
@@ -224,7 +224,8 @@ export function addTiles(map: MapLibreMap, url: string, theme: Theme): void {
   map.addSource(SOURCE, { type: "vector", url: `pmtiles://${new URL(url, location.href).href}` });
   const layers = tileLayers(theme);
   for (const one of layers.ground) map.addLayer(one, map.getLayer("parks") ? "parks" : undefined);
-  for (const one of layers.labels) map.addLayer(one, map.getLayer("labels") ? "labels" : undefined);
+  const above = ["cameras", "labels"].find((id) => map.getLayer(id));
+  for (const one of layers.labels) map.addLayer(one, above);
 }
 
 /** Repaints the tiles in another theme, if they are there. */

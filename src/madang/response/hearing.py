@@ -36,7 +36,7 @@ from madang.response.domain import (
 )
 from madang.response.models import Incident, IncidentCounter, SourceCall
 from madang.response.record import announce, announce_incident, apply_events, save
-from madang.response.situating import situate
+from madang.response.situating import in_words, situate
 from madang.response.tasks import OPEN, response_config
 from madang.response.timeline import Line
 from madang.video.legal import basis_of
@@ -111,7 +111,7 @@ def found(
 ) -> None:
     """A person found the place: believed as it is, also outside the city."""
     state = PlaceState.OUTSIDE if contained is False else PlaceState.LOCATED
-    place = Place(state, point, 0.0, incident.address, district, how)
+    place = Place(state, point, 0.0, _address_at(incident, point), district, how)
     _set_place(incident, place, ())
     line = Line("located", f"위치 확인 ({how}) {district}", f"Located ({how}) {district}", {"how": how})
     timeline.append(incident, line, actor=actor.id, actor_name=actor.name, now=now)
@@ -120,6 +120,13 @@ def found(
         video_side.follow_place(tx, actor, incident, now)
     save(tx, incident, now)
     announce(tx, incident, "located", now)
+
+
+def _address_at(incident: Incident, point: Point) -> str:
+    """What somebody said stays; what was put into words from the point before is put into words anew."""
+    before = None if incident.lon is None or incident.lat is None else Point(incident.lon, incident.lat)
+    said = incident.address if incident.address != in_words(incident.authority_id, before) else ""
+    return said or in_words(incident.authority_id, point)
 
 
 def situation(incident: Incident) -> Situation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from madang.kernel.geometry import Point
-from madang.places import boundaries, geocode
+from madang.places import boundaries, geocode, reverse
 from madang.places.address import areas_in
 from madang.response.domain import Candidate, Doubt, Known, Place, SaidPlace, believable_point, settle
 from madang.response.tasks import response_config
@@ -22,12 +22,21 @@ def situate(authority: str, said: SaidPlace) -> tuple[Place, tuple[Doubt, ...]]:
         address_district=_named_district(authority, said.address),
     )
     place, doubts = settle(said, known, approximate_above_m=config.approximate_above_m, sure=config.geocode_sure)
-    return replace(place, district=place.district or _district(authority, place.point)), doubts
+    district = place.district or _district(authority, place.point)
+    return replace(place, district=district, address=place.address or in_words(authority, place.point)), doubts
 
 
 def situate_point(authority: str, point: Point) -> tuple[bool | None, str]:
     """Whether a point lies in the city (None: no boundary known), and the name of its district."""
     return boundaries.contains(authority, point), _district(authority, point)
+
+
+def in_words(authority: str, point: Point | None) -> str:
+    """Where a point is, as one would say it: its address, else its road and what stands near; empty without a point."""
+    if point is None:
+        return ""
+    found = reverse.describe(authority, point)
+    return found.address or found.ko
 
 
 def _district(authority: str, point: Point | None) -> str:
