@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
+from msgspec import structs
 
 from madang.hub.collation import collated
 from madang.hub.entity import Json, Shape
@@ -483,8 +484,8 @@ def _worded(value: Literal | Range, named: bool, expanded: bool) -> list[Literal
     """What a literal is compared as: a text, the name it stands for (VocabProperty), or both (expandValues)."""
     if not isinstance(value, Literal) or not value.name or not (named or expanded):
         return [value]
-    said = replace(value, value=value.name)
-    return [said] if named else [value, said, replace(value, value=expand_canonical(value.name))]
+    said = structs.replace(value, value=value.name)
+    return [said] if named else [value, said, structs.replace(value, value=expand_canonical(value.name))]
 
 
 def _depth(leaf: list[str], listed: bool) -> str:

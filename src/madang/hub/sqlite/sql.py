@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from msgspec import structs
+
 from madang.hub.entity import Json, Shape
 from madang.hub.geo import Box, matcher, search_box
 from madang.hub.names import check_name, expand_canonical
@@ -462,8 +464,8 @@ def _worded(value: Literal | Range, named: bool, expanded: bool) -> list[Literal
     """What a literal is compared as: a text, the name it stands for (VocabProperty), or both (expandValues)."""
     if not isinstance(value, Literal) or not value.name or not (named or expanded):
         return [value]
-    said = replace(value, value=value.name)
-    return [said] if named else [value, said, replace(value, value=expand_canonical(value.name))]
+    said = structs.replace(value, value=value.name)
+    return [said] if named else [value, said, structs.replace(value, value=expand_canonical(value.name))]
 
 
 def _test(operator: Operator, value: Literal | Range, document: str, leaf: str, listed: bool) -> Sql:
