@@ -44,8 +44,15 @@ log = logging.getLogger(__name__)
 class Services(Protocol):
     """What the site lends."""
 
-    clock: Clock
-    hub: Hub | None
+    @property
+    def clock(self) -> Clock:
+        """The platform's time."""
+        ...
+
+    @property
+    def hub(self) -> Hub | None:
+        """The hub, where it is open."""
+        ...
 
 
 def mode_here() -> str:
