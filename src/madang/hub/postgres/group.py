@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any, Protocol, overload
 
 import orjson
@@ -343,7 +344,7 @@ class Group:
     def _next_row(self, slot: _Slot, entity_id: str, effect: Effect) -> Stored:
         row, at_ms = slot.row, self.at_ms
         if effect.geometries is not None:
-            slot.geometries = effect.geometries
+            slot.geometries, slot.points = effect.geometries, ()
         return Stored(
             row.key if row is not None else self._store.next_key(),
             entity_id,
@@ -492,11 +493,11 @@ class Group:
 
     def _send_places(self, turned: _Turned) -> None:
         points: list[tuple[int, int, str, float, float]] = []
-        for (_, _, _, spots), slots in turned.alike.items():
-            for slot in slots if spots else ():
-                assert slot.row is not None
-                key = slot.row.key
-                points += [(id_, key, *point) for id_, point in enumerate(slot.points, key * MAX_GEOMETRIES)]
+        lying = [slots for (_, _, _, spots), slots in turned.alike.items() if spots]
+        for slot in chain(*lying, (slot for _, slot in turned.others if slot.points)):
+            assert slot.row is not None
+            key = slot.row.key
+            points += [(id_, key, *point) for id_, point in enumerate(slot.points, key * MAX_GEOMETRIES)]
         gone: list[int] = []
         rows: list[tuple[Any, ...]] = []  # Any: column values
         for _, slot in turned.others:
