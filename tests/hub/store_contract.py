@@ -281,6 +281,36 @@ class StoreContract:
 
         run(body)
 
+    def test_readings_taken_together_leave_what_they_leave_one_by_one(self, open_store: OpenStore) -> None:
+        shapes = {"a": 1}
+
+        def reading(number: int, value: int, at: str) -> Mutation:
+            attributes = {"a": {"type": "Property", "value": value, "observedAt": f"2026-11-22T00:00:0{at}Z"}}
+            return change.reading(f"urn:ngsi-ld:Sensor:{number}", ("Sensor",), attributes, shapes)
+
+        said = [(1, 1, "3"), (2, 2, "1"), (1, 3, "4"), (1, 4, "2"), (2, 5, "1"), (1, 6, "4.5"), (2, 7, "0")]
+        refused = change.create(read_entity(sensor(1, a=1), CORE_CONTEXT))
+
+        async def body() -> None:
+            async with open_store(HubConfig(), Ticking()) as store:
+                readings = [reading(*one) for one in said]
+                told = await store.write(lambda tx: tx.take("one", [*readings, refused], "s"))
+                for one in readings:
+                    await apply(store, one, "two", "s")
+                for number in (1, 2):
+                    together = await store.retrieve("one", f"urn:ngsi-ld:Sensor:{number}")
+                    singly = await store.retrieve("two", f"urn:ngsi-ld:Sensor:{number}")
+                    assert together is not None
+                    assert singly is not None
+                    assert (together.body, together.version) == (singly.body, singly.version)
+                feeds = [(await store.changes(tenant, None, 99))[0] for tenant in ("one", "two")]
+                left = [[(one.entity_id, one.op, one.raw) for one in feed] for feed in feeds]
+                assert left[0] == left[1]
+                assert len(left[0]) == len(said)
+                assert [(entity_id, type(why)) for entity_id, why in told] == [(refused.entity_id, AlreadyExistsError)]
+
+        run(body)
+
     def test_a_late_reading_goes_to_history_and_leaves_the_state(self, open_store: OpenStore) -> None:
         async def body() -> None:
             async with open_store(HubConfig(), Ticking()) as store:
