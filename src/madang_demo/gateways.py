@@ -1,7 +1,7 @@
 """A simulated SMS gateway and public address system, as their contracts say; keeps what it was given.
 
-Run as `python -m madang_demo.gateways --port 8110 --token secret`. `GET /sent` lists what was taken. Numbers that end
-in `0000` are refused (422), `5030` are busy once (503), `5000` take the text and cut the line before answering.
+Run as `python -m madang_demo.gateways --port 8110 --token-file FILE`. `GET /sent` lists what was taken. Numbers that
+end in `0000` are refused (422), `5030` are busy once (503), `5000` take the text and cut the line before answering.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 _MOST = 10_000
@@ -108,9 +109,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8110)
-    parser.add_argument("--token", default="demo")
+    parser.add_argument("--token-file", type=Path, required=True, help="A file with the word callers must show.")
     args = parser.parse_args()
-    with Gateway(args.host, args.port, args.token) as gateway:
+    token = args.token_file.read_text(encoding="utf-8").strip()
+    with Gateway(args.host, args.port, token) as gateway:
         gateway.serve_forever()
 
 

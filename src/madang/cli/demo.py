@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from madang.cli import demo_state as state_of
+from madang.cli.demo_messages import GATEWAY_KEY, seed_messages
 from madang.cli.demo_state import ACCOUNTS, City, Demo, Ports
 
 _START_S = 60.0
@@ -81,6 +83,7 @@ def _clear_half_made(state: Path) -> None:
 
 def _set_up(console: Console, state: Path, port: int, data: Path | None, city_text: str, seed: int) -> Demo:
     from madang.site.config import CONFIG_ENV
+    from madang.site.keys import write_private
     from madang.site.setup import initialise
 
     ports = _free_ports(port)
@@ -90,7 +93,10 @@ def _set_up(console: Console, state: Path, port: int, data: Path | None, city_te
         city = state_of.city_of(state / "city")
     else:
         city = _city(city_text)
-    config = initialise(state, port=ports.core, more=state_of.configuration(city, ports))
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(state / GATEWAY_KEY, secrets.token_hex(16).encode())
+    address = f"http://127.0.0.1:{ports.core}"
+    config = initialise(state, port=ports.core, public_url=address, more=state_of.configuration(city, ports))
     os.environ[CONFIG_ENV] = str(config)
     demo = Demo(city, ports, state_of.new_password(), 0)
     demo = replace(demo, cameras=_take_in(state, data or state / "city", demo))
@@ -114,6 +120,7 @@ def _take_in(state: Path, files: Path, demo: Demo) -> int:
     places = next((path for kind, path in found if kind == "addresses"), None)
     settings = state_of.police_settings(state, demo.city, demo.ports, places)
     state_of.seed_people(demo.city, demo.password, state_of.police_public_key(settings), demo.ports, now)
+    seed_messages(demo.city.code)
     for kind, path in found:
         run = take_in(kind, path, demo.city.code, "simulated")
         if run.state != "done":
@@ -144,7 +151,9 @@ def _free_ports(core: int) -> Ports:
         taken.add(port)
         return port
 
-    return Ports(core, *(choose(port) for port in (usual.media, usual.mqtt, usual.cameras, usual.police)))
+    return Ports(
+        core, *(choose(port) for port in (usual.media, usual.mqtt, usual.cameras, usual.police, usual.gateways))
+    )
 
 
 def _is_free(port: int) -> bool:
@@ -229,7 +238,7 @@ def _bring_up(console: Console, state: Path, demo: Demo, files: Path, films: Pat
 
 def _ports(demo: Demo) -> list[int]:
     ports = demo.ports
-    return [ports.core, ports.media, ports.mqtt, ports.cameras, ports.police]
+    return [ports.core, ports.media, ports.mqtt, ports.cameras, ports.police, ports.gateways]
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -246,6 +255,9 @@ def _start(programs: Programs, state: Path, demo: Demo, files: Path, films: Path
     shown = ("--films", str(films.absolute())) if films else ()
     farm = _module("cameras", "--port", str(ports.cameras), "--count", str(max(1, demo.cameras)), *shown)
     programs.start("cameras", farm)
+    programs.start(
+        "gateways", _module("gateways", "--port", str(ports.gateways), "--token-file", str(state / GATEWAY_KEY))
+    )
     config = str(state / "madang.toml")
     programs.start("serve", [sys.executable, "-m", "madang.cli", "--config", config, "serve"])
     broker = f"mqtt://127.0.0.1:{ports.mqtt}"

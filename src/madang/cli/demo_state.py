@@ -28,6 +28,7 @@ _ORDER = ("boundaries", "basemap", "addresses", "cctv", "survey")
 
 ACCOUNTS = (
     ("operator", "김관제", "operator", "관제요원 Operator"),
+    ("operator2", "오교대", "operator", "관제요원 Operator"),
     ("supervisor", "이책임", "supervisor", "관제 책임자 Supervisor"),
     ("police", "박경위", "police_liaison", "파견 경찰관 Police liaison"),
     ("officer", "최주무", "city_officer", "시 담당 공무원 City officer"),
@@ -46,6 +47,7 @@ class Ports:
     mqtt: int = 18830
     cameras: int = 8090
     police: int = 8100
+    gateways: int = 8110
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,18 @@ endpoints = ["http://127.0.0.1:{ports.police}/"]
 
 [outward]
 allow = ["127.0.0.1"]
+
+[sms_gateway]
+url = "http://127.0.0.1:{ports.gateways}"
+token = {{ file = "gateways.key" }}
+sender = "0551234567"
+modes = ["simulated"]
+
+[broadcast]
+url = "http://127.0.0.1:{ports.gateways}"
+token = {{ file = "gateways.key" }}
+modes = ["simulated"]
+honours_key = true
 
 [mqtt]
 url = "mqtt://127.0.0.1:{ports.mqtt}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from madang.kernel.mode import Mode
 from madang.places.workers import Importer, import_worker
+from madang.video.workers import heavy_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,4 +63,4 @@ class Services(Protocol):
 def workers(services: Services) -> list[ThreadWorker]:
     """What this floor runs in the background. What is uploaded is of the installation's own mode."""
     mode = getattr(services.config.rooms.get("console"), "mode", Mode.LIVE)
-    return [import_worker(importers(Mode(mode)))]
+    return [import_worker(importers(Mode(mode))), *heavy_workers()]

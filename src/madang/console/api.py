@@ -59,7 +59,6 @@ api = ConsoleApi(
 problems.install(api)
 for router in (
     session_api.router,
-    incident_api.router,
     video_api.router,
     map_api.router,
     place_api.router,
@@ -70,5 +69,6 @@ for router in (
     signals_api.router,
     sop_api.router,
     duty_api.router,
+    incident_api.router,  # last: its address of any step of an incident would take what others put below an incident
 ):
     api.add_router("", router)

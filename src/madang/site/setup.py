@@ -23,10 +23,14 @@ dir = "."
 """
 
 
-def initialise(directory: Path, *, port: int = 8080, more: str = "") -> Path:
+_NO_ADDRESS = '# public_url = "https://madang.example.kr"'
+
+
+def initialise(directory: Path, *, port: int = 8080, public_url: str = "", more: str = "") -> Path:
     """Writes `madang.toml` and fresh keys into a directory; returns the file. Raises `ConflictError` if it is there.
 
-    `more` is TOML put after the first sections.
+    `public_url` is where people find the platform, left to be filled in where empty; `more` is TOML put after the first
+    sections.
     """
     path = directory / "madang.toml"
     if path.exists():
@@ -34,5 +38,8 @@ def initialise(directory: Path, *, port: int = 8080, more: str = "") -> Path:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_keys(directory / "keys")
     keys = "\n".join(f'{name} = {{ file = "keys/{file}" }}' for name, file in KEY_FILES.items())
-    path.write_text(_TEMPLATE.format(port=port, keys=keys) + more, encoding="utf-8")
+    text = _TEMPLATE.format(port=port, keys=keys)
+    if public_url:
+        text = text.replace(_NO_ADDRESS, f'public_url = "{public_url}"')
+    path.write_text(text + more, encoding="utf-8")
     return path
