@@ -156,8 +156,10 @@ def _known(tx: Session, keys: Iterable[_Key]) -> dict[_Key, tuple[str, str]]:
     for some in (wanted[at : at + _AT_ONCE] for at in range(0, len(wanted), _AT_ONCE)):
         places = ", ".join(["(?, ?, ?, ?, ?)"] * len(some))
         rows = tx.execute(
-            "SELECT authority, mode, source, device, source_id, id, body_digest FROM signals_signal"  # noqa: S608 -- only placeholders
-            f" WHERE (authority, mode, source, device, source_id) IN (VALUES {places})",
+            f"WITH asked (authority, mode, source, device, source_id) AS (VALUES {places})"  # noqa: S608 -- only placeholders
+            " SELECT s.authority, s.mode, s.source, s.device, s.source_id, s.id, s.body_digest"
+            " FROM asked a CROSS JOIN signals_signal s WHERE s.authority = a.authority AND s.mode = a.mode"
+            " AND s.source = a.source AND s.device = a.device AND s.source_id = a.source_id",
             [part for key in some for part in key],
         )
         found |= {(row[0], row[1], row[2], row[3], row[4]): (row[5], row[6]) for row in rows}

@@ -65,11 +65,30 @@ class Roster:
 
 
 @dataclass
+class Districts:
+    """Which district a point lies in; whether the map changed is looked at once a group, not for every point."""
+
+    _maps: dict[str, boundaries.DistrictIndex] = field(default_factory=dict)
+
+    def anew(self) -> None:
+        """Looks at the maps again from here on."""
+        self._maps.clear()
+
+    def __call__(self, city: str, point: Point) -> str:
+        if city not in self._maps:
+            self._maps[city] = boundaries.index_of(city)
+        index = self._maps[city]
+        found = index.district_of(point) if len(index) else None
+        return "" if found is None else found.name_ko
+
+
+@dataclass
 class Memory:
     """A correlator, and how far into the change feed and the groups it knows."""
 
     correlator: Correlator
     roster: Roster
+    districts: Districts
     cursor: int
     groups: int
     written: set[tuple[str, str]] = field(default_factory=set)
@@ -89,14 +108,14 @@ def rebuild(tx: Session, config: SignalsConfig, now: datetime) -> Memory:
     """Everything correlation remembers, from the tables. The cursor is read first: what comes later is followed."""
     cursor = changes.latest(tx)
     groups = tx.execute("SELECT turns FROM signals_turn WHERE name = ?", (TURN,))
-    roster = Roster(now)
-    correlator = Correlator(City(Policies().of, _district, roster), limits_of(config))
+    roster, districts = Roster(now), Districts()
+    correlator = Correlator(City(Policies().of, districts, roster), limits_of(config))
     _recall_events(correlator, config, now)
     _recall_storms(correlator, now)
     _recall_shelves(correlator, now)
     _recall_devices(tx, correlator, config, now)
     _recall_load(correlator, config, now)
-    return Memory(correlator, roster, cursor, groups[0][0] if groups else 0)
+    return Memory(correlator, roster, districts, cursor, groups[0][0] if groups else 0)
 
 
 def on_duty(city: str, now: datetime) -> int:
@@ -105,11 +124,6 @@ def on_duty(city: str, now: datetime) -> int:
         authority_id=city, from_at__lte=now, to_at__gt=now, ended_at=None, accepted_at__isnull=False
     )
     return max(1, shifts.values("person_id").distinct().count())
-
-
-def _district(city: str, point: Point) -> str:
-    found = boundaries.district_of(city, point)
-    return "" if found is None else found.name_ko
 
 
 def _since(now: datetime, seconds: float) -> str:
@@ -210,10 +224,11 @@ def _recall_devices(tx: Session, correlator: Correlator, config: SignalsConfig, 
     """What each device told of last, and how often it did lately."""
     of_devices = f"device <> '' AND device NOT LIKE '{BY_HAND}%' AND outcome <> ''"
     last = tx.execute(
-        "SELECT authority, mode, source, device, class_code, event_id, observed_at, received_at FROM signals_signal"  # noqa: S608 -- constants
-        f" WHERE seq IN (SELECT MAX(seq) FROM signals_signal WHERE event_id <> '' AND received_at >= ? AND {of_devices}"
-        " GROUP BY authority, mode, source, device, class_code)",
-        (_since(now, config.remembered_s + config.stale_s),),
+        "WITH recent AS MATERIALIZED (SELECT seq, authority, mode, source, device, class_code FROM signals_signal"  # noqa: S608 -- constants
+        f" WHERE seq >= ? AND event_id <> '' AND {of_devices})"
+        " SELECT authority, mode, source, device, class_code, event_id, observed_at, received_at FROM signals_signal"
+        " WHERE seq IN (SELECT MAX(seq) FROM recent GROUP BY authority, mode, source, device, class_code)",
+        (_first_seq(tx, _since(now, config.remembered_s + config.stale_s)),),
     )
     for *key, class_code, event_id, observed, received in last:
         at = effective_time(ms_of(observed), ms_of(received), round(config.ahead_s * 1000))
@@ -221,12 +236,20 @@ def _recall_devices(tx: Session, correlator: Correlator, config: SignalsConfig, 
     _recall_times(tx, correlator, config, instant_text(now - _CHATTER_MEMORY), of_devices)
 
 
+def _first_seq(tx: Session, since: str) -> int:
+    """The first signal received since: what comes later has greater numbers, but for a clock that was set back."""
+    rows = tx.execute(
+        "SELECT seq FROM signals_signal WHERE received_at >= ? ORDER BY received_at, seq LIMIT 1", (since,)
+    )
+    return int(rows[0][0]) if rows else 2**62
+
+
 def _recall_times(tx: Session, correlator: Correlator, config: SignalsConfig, since: str, of_devices: str) -> None:
     uncounted = {_device(row): row.from_seq for row in Shelf.objects.filter(shelved_at__gte=since).order_by("from_seq")}
     rows = tx.execute(
         "SELECT seq, authority, mode, source, device, observed_at, received_at FROM signals_signal"  # noqa: S608 -- constants
-        f" WHERE received_at >= ? AND {of_devices} AND outcome <> 'shelf' AND reason NOT IN (?, ?) ORDER BY seq",
-        (since, Reason.PAST_SHELF.value, Reason.FAULT.value),
+        f" WHERE seq >= ? AND {of_devices} AND outcome <> 'shelf' AND reason NOT IN (?, ?) ORDER BY seq",
+        (_first_seq(tx, since), Reason.PAST_SHELF.value, Reason.FAULT.value),
     )
     late_ms, ahead_ms = round(config.lateness_s * 1000), round(config.ahead_s * 1000)
     for seq, city, mode, source, device, observed, received in rows:
@@ -261,6 +284,7 @@ def follow(tx: Session, memory: Memory, now: datetime) -> None:
     """Takes in what people and other workers did since; raises `OutOfDateError` when only a rebuild helps."""
     _take_turn(tx, memory)
     memory.roster.at(now)
+    memory.districts.anew()
     rows = tx.execute(
         "SELECT kind, ref, MAX(seq) FROM journal_change WHERE seq > ? AND kind IN ('incident', 'shelf')"
         " GROUP BY kind, ref",

@@ -60,6 +60,9 @@ class Signal(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["seq"], condition=models.Q(outcome=""), name="signals_signal_open"),
             models.Index(fields=["received_at"], name="signals_signal_received"),
+            models.Index(
+                fields=["authority", "seq"], condition=models.Q(outcome="reject"), name="signals_signal_reject"
+            ),
             models.Index(fields=["event_id", "seq"], name="signals_signal_event"),
             models.Index(fields=["shelf_id"], condition=~models.Q(shelf_id=""), name="signals_signal_shelf"),
         ]
