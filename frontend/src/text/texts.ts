@@ -24,6 +24,7 @@ export const TEXTS = {
   no_desk: t("이 역할에는 관제 화면이 없습니다. 업무 관리 화면을 쓰십시오.", "Your role has no control room. Please use the back office."),
   office: t("업무 관리 화면", "Back office"),
   hub: t("데이터 허브", "Data hub"),
+  facilities: t("시설물", "Facilities"),
   failed: t("불러오지 못했습니다.", "Could not load."),
 
   login_title: t("로그인", "Log in"),

@@ -1,0 +1,235 @@
+/** Every word of the facility board, Korean first. Pure data. */
+
+import type { Text } from "../text/texts";
+import type { Condition, Kind, OrderState, OrderStep, OutageState, OutageStep, Result } from "./types";
+
+const t = (ko: string, en: string): Text => ({ ko, en });
+
+export const F = {
+  product: t("시설물", "Facilities"),
+  skip: t("본문으로 건너뛰기", "Skip to content"),
+  board: t("현황", "Board"),
+  register: t("대장", "Register"),
+  thing: t("시설물", "Facility"),
+  outages: t("고장", "Outages"),
+  orders: t("작업 지시", "Work orders"),
+  inspections: t("점검", "Inspections"),
+  availability: t("가용률", "Availability"),
+  control_room: t("관제 화면", "Control room"),
+  no_right: t("시설물 화면을 볼 권한이 없습니다.", "You may not see facilities."),
+  no_right_what: t("관제요원·관제 책임자·시 담당 공무원 역할이면 볼 수 있습니다.", "Operators, supervisors and city officers may."),
+  again: t("다시 시도", "Try again"),
+  done: t("처리했습니다.", "Done."),
+
+  total: t("전체", "All"),
+  month: t("이번 달 가용률", "Available this month"),
+  coverage: t("확인 범위", "Coverage"),
+  oldest: t("가장 오래된 고장", "Oldest outage"),
+  overdue: t("점검 지남", "Inspection overdue"),
+  never: t("점검 기록 없음", "Never inspected"),
+  unlinked: t("경찰 미연계", "No police link"),
+  nothing_yet: t("등록된 시설물이 없습니다.", "No facilities yet."),
+  nothing_yet_what: t(
+    "CCTV·비상벨 표준데이터를 가져오거나(업무 관리 화면 › 가져오기, 또는 madang import bells 파일), 센서가 허브로 보내기 시작하면 여기에 나타납니다.",
+    "Import the standard files of cameras and bells, or let sensors send to the hub; they appear here.",
+  ),
+  unknown_share: t("알 수 없음", "unknown"),
+  map: t("지도", "Map"),
+  map_of: t("시설물 지도", "Map of facilities"),
+  map_failed: t("지도를 그리지 못했습니다. 대장에서 같은 자료를 볼 수 있습니다.", "The map could not be drawn; the register shows the same."),
+  map_hint: t("모양: ▲ 고장 ◆ 의심 ● 정상 ○ 모름", "▲ out ◆ suspected ● working ○ unknown"),
+  more: t("더 보기", "More"),
+
+  kind: t("종류", "Kind"),
+  name: t("이름", "Name"),
+  address: t("주소", "Address"),
+  vendor: t("업체", "Vendor"),
+  no_vendor: t("(업체 모름)", "(no vendor)"),
+  all: t("모두", "All"),
+  condition: t("상태", "Condition"),
+  since: t("부터", "since"),
+  heard: t("마지막 신호", "Last heard"),
+  police_link: t("경찰 연계", "Police link"),
+  inspected: t("마지막 점검", "Last inspected"),
+  next: t("다음 점검", "Next inspection"),
+  inspection: t("점검", "Inspection"),
+  failed: t("마지막 점검 불량", "Last one failed"),
+  search: t("이름·주소·번호로 찾기", "Name, address or number"),
+  find: t("찾기", "Find"),
+  clear: t("조건 지우기", "Clear"),
+  csv: t("CSV 내려받기", "Download CSV"),
+  nothing_found: t("찾는 조건에 맞는 시설물이 없습니다.", "Nothing answers to this."),
+  earlier: t("이전", "Previous"),
+  later: t("다음", "Next"),
+  days_late: t("일 지남", "days late"),
+
+  no_outages: t("지금 알려진 고장이 없습니다.", "No outage is known."),
+  no_outages_what: t("신호가 없는 시설물은 정상이 아니라 ‘모름’으로 표시됩니다.", "What sends no signal is shown as unknown, not as working."),
+  cause: t("원인", "Cause"),
+  began: t("시작", "Began"),
+  lasting: t("지속", "Lasting"),
+  state: t("상태", "State"),
+  relapses: t("재발", "Relapses"),
+  order: t("작업 지시", "Work order"),
+  standing: t("진행 중", "Standing"),
+  ended: t("끝난 것", "Ended"),
+  proof_until: t("까지 정상이면 종료", "closes if it still works"),
+  reason: t("사유", "Reason"),
+  required: t("필수", "required"),
+  reported_by: t("신고", "Reported by"),
+  dismissed: t("고장 아님", "Not an outage"),
+
+  no_orders: t("진행 중인 작업 지시가 없습니다.", "No work is under way."),
+  assignee: t("맡을 곳", "Assignee"),
+  assignee_kind: t("맡을 곳 종류", "Kind of assignee"),
+  by_vendor: t("업체", "Vendor"),
+  by_department: t("부서", "Department"),
+  by_person: t("사람", "Person"),
+  what: t("할 일", "Work"),
+  due: t("기한", "Due"),
+  parts: t("부품 (이름 개수, 쉼표로 구분)", "Parts (name count, …)"),
+  photos: t("사진 번호 (쉼표로 구분)", "Photo references (comma separated)"),
+  verified_by_feed: t("신호로 검증", "verified by its feed"),
+  waits_for_feed: t("신호가 돌아오면 검증됩니다", "verified when its feed is back"),
+  issue: t("작업 지시하기", "Issue work"),
+
+  overdue_title: t("점검 기한이 지난 시설물", "Overdue inspections"),
+  no_overdue: t("기한이 지난 점검이 없습니다.", "Nothing is overdue."),
+  planned_title: t("예정된 점검", "Planned inspections"),
+  no_planned: t("예정된 점검이 없습니다.", "Nothing is planned."),
+  plan: t("점검 예정", "Plan inspection"),
+  record: t("점검 기록", "Record inspection"),
+  on: t("점검일", "Inspected on"),
+  result: t("결과", "Result"),
+  note: t("내용", "Note"),
+  cancel_plan: t("예정 취소", "Call off"),
+
+  report: t("고장 신고", "Report fault"),
+  report_what: t("무엇이 이상합니까?", "What is wrong?"),
+  off: t("운영 중지", "Take out of service"),
+  on_again: t("운영 재개", "Put into service"),
+  facts: t("정보", "Facts"),
+  model: t("모델", "Model"),
+  installed: t("설치", "Installed"),
+  agency: t("관리기관", "Agency"),
+  number: t("번호", "Number"),
+  place: t("좌표", "Coordinate"),
+  no_place: t("좌표 없음", "No coordinate"),
+  cameras: t("카메라별 상태", "Each camera"),
+  story: t("이력", "Story"),
+  hushed: t("고장 아님으로 처리됨(다시 정상 신호가 올 때까지)", "Dismissed until it has worked again"),
+  not_watched: t("신호 없음: 점검과 신고로만 압니다", "No feed: known by inspections and reports only"),
+  every: t("신호 주기", "Expected every"),
+  none: t("없음", "None"),
+
+  availability_what: t(
+    "가용률은 확인된 시간 가운데 작동한 비율입니다. 아무도 확인하지 못한 시간은 정상으로 세지 않으며, 확인 범위로 함께 보입니다.",
+    "Availability is the share of known time in which it worked. Time nobody saw counts as unknown, never as working.",
+  ),
+  month_label: t("달", "Month"),
+  count: t("시설", "Facilities"),
+  known: t("확인됨", "Known"),
+  down_hours: t("고장 시간", "Hours down"),
+  no_availability: t("이 달에는 등록된 시설물이 없습니다.", "No facilities in that month."),
+} as const;
+
+export const KINDS: Record<Kind, Text> = {
+  cctv: t("CCTV", "Cameras"),
+  bell: t("비상벨", "Bells"),
+  light: t("조명", "Lights"),
+  sensor: t("센서", "Sensors"),
+  shelter: t("쉼터", "Shelters"),
+  other: t("기타", "Other"),
+};
+export const CONDITIONS: Record<Condition, Text & { shape: string; tone: string }> = {
+  out: { ...t("고장", "Out"), shape: "▲", tone: "bad" },
+  suspect: { ...t("의심", "Suspected"), shape: "◆", tone: "warn" },
+  working: { ...t("정상", "Working"), shape: "●", tone: "good" },
+  unknown: { ...t("모름", "Unknown"), shape: "○", tone: "" },
+  off: { ...t("운영 중지", "Out of service"), shape: "–", tone: "" },
+};
+export const OUTAGE_STATES: Record<OutageState, Text & { shape: string; tone: string }> = {
+  suspected: { ...t("의심", "Suspected"), shape: "◆", tone: "warn" },
+  open: { ...t("고장", "Open"), shape: "▲", tone: "bad" },
+  acknowledged: { ...t("확인", "Acknowledged"), shape: "◆", tone: "warn" },
+  in_repair: { ...t("수리 중", "In repair"), shape: "◆", tone: "info" },
+  restored: { ...t("복구·지켜보는 중", "Restored, watched"), shape: "●", tone: "good" },
+  closed: { ...t("종료", "Closed"), shape: "–", tone: "" },
+  cleared: { ...t("해소", "Cleared"), shape: "–", tone: "" },
+};
+export const ORDER_STATES: Record<OrderState, Text & { shape: string; tone: string }> = {
+  issued: { ...t("지시", "Issued"), shape: "◆", tone: "warn" },
+  accepted: { ...t("접수", "Accepted"), shape: "◆", tone: "info" },
+  working: { ...t("작업 중", "Working"), shape: "◆", tone: "info" },
+  done: { ...t("완료 보고", "Done"), shape: "●", tone: "info" },
+  verified: { ...t("검증됨", "Verified"), shape: "●", tone: "good" },
+  cancelled: { ...t("취소", "Cancelled"), shape: "–", tone: "" },
+};
+export const OUTAGE_STEPS: Record<OutageStep, Text> = {
+  acknowledge: t("확인", "Acknowledge"),
+  repair: t("수리 시작", "Begin repair"),
+  restore: t("복구 확인", "Restored"),
+  close: t("종료", "Close"),
+  dismiss: t("고장 아님", "Not an outage"),
+};
+export const ORDER_STEPS: Record<OrderStep, Text> = {
+  accept: t("접수", "Accept"),
+  start: t("작업 시작", "Start"),
+  finish: t("완료 보고", "Report done"),
+  verify: t("검증", "Verify"),
+  reject: t("되돌림", "Send back"),
+  cancel: t("취소", "Cancel"),
+};
+export const RESULTS: Record<Result, Text> = {
+  pass: t("정상", "Pass"),
+  fail: t("불량", "Fail"),
+  unknown: t("모름", "Unknown"),
+};
+export const LINKS: Record<"yes" | "no" | "unknown", Text> = {
+  yes: t("연계", "Linked"),
+  no: t("미연계", "Not linked"),
+  unknown: t("모름", "Unknown"),
+};
+export const STEPS_TOLD: Record<string, Text> = {
+  begin: t("이상 신호", "First sign"),
+  open: t("고장으로 판단", "Opened"),
+  clear: t("해소", "Cleared"),
+  report: t("다시 신고됨", "Reported again"),
+  cause: t("원인 바뀜", "Cause changed"),
+  acknowledge: t("확인", "Acknowledged"),
+  repair: t("수리 시작", "Repair began"),
+  restore: t("복구", "Restored"),
+  relapse: t("재발", "Relapsed"),
+  close: t("종료", "Closed"),
+  dismiss: t("고장 아님", "Dismissed"),
+};
+export const CAUSES: Record<string, Text> = {
+  silent: t("무응답", "Silent"),
+  black: t("검은 화면", "Black picture"),
+  frozen: t("멈춘 화면", "Frozen picture"),
+  shifted: t("화면 틀어짐", "Shifted"),
+  unstable: t("불안정", "Unstable"),
+  inspection: t("점검 불량", "Failed inspection"),
+  reported: t("신고", "Reported"),
+  other: t("기타", "Other"),
+};
+
+/** What may be done in each state, first the likeliest. */
+export const OUTAGE_MOVES: Record<OutageState, readonly OutageStep[]> = {
+  suspected: [],
+  open: ["acknowledge", "repair", "restore", "dismiss"],
+  acknowledged: ["repair", "restore", "dismiss"],
+  in_repair: ["restore", "dismiss"],
+  restored: ["close"],
+  closed: [],
+  cleared: [],
+};
+export const ORDER_MOVES: Record<OrderState, readonly OrderStep[]> = {
+  issued: ["accept", "start", "finish", "cancel"],
+  accepted: ["start", "finish", "cancel"],
+  working: ["finish", "cancel"],
+  done: ["verify", "reject", "cancel"],
+  verified: [],
+  cancelled: [],
+};
+export const WITH_REASON: ReadonlySet<string> = new Set(["restore", "dismiss", "reject", "cancel"]);
