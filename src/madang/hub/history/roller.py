@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("madang.hub.history")
 
-_SLICE = 200_000
+_SLICE = 50_000
 _DAY_US = 86_400_000_000
 _DAY_MS = 86_400_000
 _TIER = 8
