@@ -12,7 +12,8 @@ Vocabulary
                                  unit?}]}], classes, source_kinds, weekdays, tiers, per: [{code, ko, en}],
                                  rule: [field],
                                  entity_types: [{type, attributes: [name]}] | null (hub not reached),
-                                 districts: [{code, name_ko}], sops: [{code, title_ko}], agencies: [{code, name_ko}]}
+                                 districts: [{code, name_ko}], sops: [{code, title_ko}], agencies: [{code, name_ko}],
+                                 examples: [{name, definition}] to begin from}
                                  kinds of fields: integer number boolean text choice clock source area conditions
                                  classes weekdays sources districts texts cameras tiers scalar scalars sop agency
                                  entity_type attribute
@@ -88,7 +89,7 @@ from madang.journal import civic
 from madang.kernel.clock import system_clock
 from madang.kernel.errors import BadRequestError, NotFoundError, UnavailableError
 from madang.places.models import Boundary
-from madang.response.rules import checks, commands, effects, forms, queries
+from madang.response.rules import checks, commands, effects, examples, forms, queries
 from madang.response.rules.checks import Known
 from madang.response.rules.domain import Step
 from madang.response.rules.models import Deed, RuleTable, RuleVersion
@@ -177,6 +178,7 @@ def vocabulary(request: SeatedRequest) -> Json:
         "entity_types": known if attributes is not None else None,
         "districts": list(districts),
         "agencies": list(agencies),
+        "examples": examples.example_rows(),
         "sops": [{"code": one["code"], "title_ko": one.get("title_ko", one["code"])} for one in sops.published(city)],
     }
 

@@ -8,6 +8,7 @@ import pytest
 
 from madang.kernel.errors import BadRequestError, TooLargeError
 from madang.response.rules.checks import Finding, Known, check
+from madang.response.rules.examples import EXAMPLES
 from madang.response.rules.forms import vocabulary
 from madang.response.rules.sentences import sentence_en, sentence_ko
 from madang.response.rules.vocabulary import Rule, read_rule, rule_schema, write_rule
@@ -151,3 +152,10 @@ def test_types_and_attributes_the_hub_never_saw_are_found() -> None:
         "unknown_attribute"
     }
     assert _checked({"op": "threshold", "source": {**LEVEL, "type": "Tide"}, "limit": 1}, known) == {"unknown_type"}
+
+
+@pytest.mark.parametrize(("name", "definition"), EXAMPLES)
+def test_the_examples_to_begin_from_have_no_faults(name: str, definition: Json) -> None:
+    rule = read_rule(definition)
+    assert _codes(check(name, rule, {}, Known())) == set()
+    assert sentence_ko(rule).text.endswith("니다.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -35,8 +36,9 @@ T = TypeVar("T")
 HUB, SIGNALS = "hub", "signals"
 BATCH = 500
 EVERY_S = 0.2
-KEEP_EVERY = 20_000
-"""After so many changes that concern no rule the cursor is written all the same."""
+KEEP_S = 5.0
+"""Where changes concern no rule the cursor is written this often all the same: what is read again after a restart must
+not be old."""
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +95,8 @@ class Follower:
         self._hub, self._clock = services.hub, services.clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rules")
         self._readings: dict[str, Readings] = {}
-        self._read: dict[str, tuple[str | None, str, int]] = {}
-        """By city: the cursor as written, as read since, and how many changes lie between."""
+        self._read: dict[str, tuple[str | None, str, float]] = {}
+        """By city: the cursor as written, as read since, and when it was written (monotonic seconds)."""
         self._seen: set[str] = set()
 
     async def run(self) -> None:
@@ -137,7 +139,7 @@ class Follower:
         if self._hub is None:
             return False
         book = await self._civic(lambda: running.book(city))
-        written, read, between = await self._position(city)
+        written, read, written_s = await self._position(city)
         try:
             changes, after = await self._hub.changes(city, read, BATCH)
         except CursorLostError:
@@ -146,16 +148,14 @@ class Follower:
             return True
         wanted = {name for kind, name in book.by_name if kind == READING}
         facts = await self._of(city).facts(changes, wanted, book.types) if wanted else []
-        between += len(changes)
-        if facts or between >= KEEP_EVERY:
-            if await self._civic(lambda: digest(city, HUB, written, after, facts, self._clock())):
-                self._read[city] = (after, after, 0)
-            else:
-                self._read.pop(city)
-                self._readings.pop(city, None)
-                return True
+        if not facts and (after == written or time.monotonic() - written_s < KEEP_S):
+            self._read[city] = (written, after, written_s)
+        elif await self._civic(lambda: digest(city, HUB, written, after, facts, self._clock())):
+            self._read[city] = (after, after, time.monotonic())
         else:
-            self._read[city] = (written, after, between)
+            self._read.pop(city)
+            self._readings.pop(city, None)
+            return True
         return len(changes) >= BATCH
 
     def _of(self, city: str) -> Readings:
@@ -165,13 +165,13 @@ class Follower:
             self._readings[city] = Readings(lambda entity: hub.retrieve(city, entity), mode_here())
         return self._readings[city]
 
-    async def _position(self, city: str) -> tuple[str | None, str, int]:
+    async def _position(self, city: str) -> tuple[str | None, str, float]:
         if city not in self._read:
             written = await self._civic(lambda: _cursor(city, HUB))
             if written is None:
                 await self._start(city, None)
             else:
-                self._read[city] = (written, written, 0)
+                self._read[city] = (written, written, time.monotonic())
         return self._read[city]
 
     async def _start(self, city: str, written: str | None, *, lost: bool = False) -> None:
@@ -179,7 +179,7 @@ class Follower:
         assert self._hub is not None, "only asked where the hub is open"
         now = self._hub.latest_cursor(city.lower())
         await self._civic(lambda: digest(city, HUB, written, now, (), self._clock(), lost=lost))
-        self._read[city] = (now, now, 0)
+        self._read[city] = (now, now, time.monotonic())
 
 
 def follow_signals(city: str, now: datetime) -> bool:

@@ -19,6 +19,7 @@ from madang.response.rules.engine import (
     Book,
     Compiled,
     Happening,
+    Listener,
     book_of,
     compile_rule,
     is_scheduled,
@@ -26,7 +27,8 @@ from madang.response.rules.engine import (
     take,
     wake,
 )
-from madang.response.rules.facts import SIGNAL, Fact
+from madang.response.rules.facts import SIGNAL, Fact, World
+from madang.response.rules.machines import Memory
 from madang.response.rules.memories import Group
 from madang.response.rules.models import RuleVersion
 from madang.response.rules.vocabulary import read_rule
@@ -102,11 +104,21 @@ def give(tx: Session, authority: str, facts: Sequence[Fact], now: datetime) -> i
     before = {group: memory.get("due") for group, memory in held.items()}
     happenings: list[Happening] = []
     for fact, listener, key in placed:
-        happenings += take(listener, key, held[listener.compiled.version_id, key], fact, world)
+        happenings += _take(listener, key, held[listener.compiled.version_id, key], fact, world)
     memories.save(tx, held)
     for group, memory in held.items():
         memories.set_wait(tx, group, before[group], memory.get("due"), authority)
     return saying.say(tx, authority, happenings, world, now) if happenings else 0
+
+
+def _take(listener: Listener, key: str, memory: Memory, fact: Fact, world: World) -> list[Happening]:
+    """One fact for one group; what no machine was made for must not hold up the feed for everybody else."""
+    try:
+        return take(listener, key, memory, fact, world)
+    except Exception:
+        log.exception("rule %s could not take a fact of %s", listener.compiled.cited, fact.device)
+        memory["bad"] = memory.get("bad", 0) + 1
+        return []
 
 
 def fell_due(tx: Session, timer: Timer, now: datetime) -> None:
