@@ -29,9 +29,11 @@ class Part(StrEnum):
     ADDRESSES = "addresses"
     GROUND = "ground"
     TILES = "tiles"
+    HORIZONS = "horizons"
+    """How far cameras see before a building: the rooms above build it out of the ground."""
 
 
-_SUFFIX = {Part.ADDRESSES: "sqlite3", Part.GROUND: "sqlite3", Part.TILES: "pmtiles"}
+_SUFFIX = {Part.ADDRESSES: "sqlite3", Part.GROUND: "sqlite3", Part.TILES: "pmtiles", Part.HORIZONS: "npz"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from madang.kernel.geometry import EARTH_RADIUS_M, Point
+from madang.video.horizon import BEHIND_WALL_M, BINS, OPEN, Stand
 from madang.video.ranking import CameraView
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class IndexedCamera:
     purpose: str
     ptz: bool
     mode: str
+    horizon: bytes = b""
 
     def view(self) -> CameraView:
         """The camera as ranking sees it, health still unknown."""
@@ -63,6 +65,7 @@ class IndexedCamera:
             megapixels=self.megapixels,
             purpose=self.purpose,
             ptz=self.ptz,
+            horizon=self.horizon,
         )
 
 
@@ -85,6 +88,7 @@ class CameraIndex:
         self._range = _column([camera.range_m for camera in cameras])
         self._kind = np.array([_KINDS.get(camera.kind, 3) for camera in cameras], dtype=np.int8)
         self._live = np.array([camera.mode == "live" for camera in cameras], dtype=np.bool_)
+        self._walled, self._horizons = _horizons([camera.horizon for camera in cameras])
         self._places = {camera_id: place for place, camera_id in enumerate(self._ids)}
         self._reach = float(self._range.max()) if cameras else 0.0
 
@@ -159,7 +163,28 @@ class CameraIndex:
         all_round = (kind == _KINDS["omni"]) | (distance < 1.0)
         unknown = np.isnan(self._azimuth[near]) | (kind == _KINDS["ptz"])
         answer = np.where(all_round, 2, np.where(unknown, 1, np.where(off <= self._half_view[near], 2, 0)))
-        return np.where(distance <= self._range[near], answer, 0).astype(np.int64)
+        within = (distance <= self._range[near]) & (distance <= self._free(near, bearing))
+        return np.where(within, answer, 0).astype(np.int64)
+
+    def _free(self, near: NDArray[np.int64], bearing: Floats) -> Floats:
+        """How far each camera sees at a bearing before a building, with what is seen of its wall."""
+        import numpy as np
+
+        row = self._walled[near]
+        metres = self._horizons[row, (bearing % 360 / 360 * BINS).astype(np.int64) % BINS]
+        return np.where(metres == OPEN, np.inf, metres / 10 + BEHIND_WALL_M)
+
+
+def _horizons(found: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+    """Which row of the table is each camera's horizon, and the table; row 0 is a horizon with nothing in the way."""
+    import numpy as np
+
+    rows, raw = np.zeros(len(found), dtype=np.int64), [b"\xff" * (2 * BINS)]
+    for place, horizon in enumerate(found):
+        if horizon:
+            rows[place] = len(raw)
+            raw.append(horizon)
+    return rows, np.frombuffer(b"".join(raw), dtype="<u2").reshape(len(raw), BINS)
 
 
 def _column(values: Sequence[float | None]) -> Floats:
@@ -246,13 +271,30 @@ WHERE c.authority = %s AND c.active AND COALESCE(c.lon, s.lon) IS NOT NULL AND C
 
 
 def _load_from_store(authority: str) -> tuple[int, list[IndexedCamera]]:
-    from django.db import connection
+    from madang.video import occlusion
 
     revision = _revision_in_store(authority)
+    known = occlusion.current(authority)
+    if not known:
+        return revision, cameras_in_store(authority)
+    return revision, [_with_horizon(camera, known.get(camera.id)) for camera in cameras_in_store(authority)]
+
+
+def _with_horizon(camera: IndexedCamera, known: tuple[str, bytes] | None) -> IndexedCamera:
+    """The camera with its horizon, unless it was moved since that was worked out."""
+    if known is None or known[0] != Stand(camera.id, camera.lon, camera.lat, camera.range_m).mark:
+        return camera
+    return replace(camera, horizon=known[1])
+
+
+def cameras_in_store(authority: str) -> list[IndexedCamera]:
+    """The cameras of a city that stand somewhere."""
+    from django.db import connection
+
     with connection.cursor() as cursor:
         cursor.execute(_SELECT, [authority])
         rows: list[tuple[Any, ...]] = cursor.fetchall()  # Any: column values
-    return revision, [IndexedCamera(*row) for row in rows]
+    return [IndexedCamera(*row) for row in rows]
 
 
 def _revision_in_store(authority: str) -> int:

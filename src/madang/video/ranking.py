@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from madang.kernel.geometry import Point, bearing_deg, distance_m
+from madang.video.horizon import is_hidden
 from madang.video.optics import Dori, dori, width_px
 
 
@@ -36,6 +37,8 @@ class CameraView:
     ptz: bool
     health: str = "unknown"
     health_at: datetime | None = None
+    horizon: bytes = b""
+    """How far it sees in each direction before a building (`horizon`); empty where nothing is known in its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,14 @@ class RankedCamera:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Why it stands where it stands."""
+        if self.sees is Sees.NO and self.hidden:
+            return (_HIDDEN, *_reasons(self.camera, self.distance_m, self.sees, self.dori)[1:])
         return _reasons(self.camera, self.distance_m, self.sees, self.dori)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a building stands between the camera and the place."""
+        return is_hidden(self.camera.horizon, self.bearing_deg, self.distance_m)
 
 
 _DORI_SCORE = {Dori.IDENTIFY: 1.0, Dori.RECOGNISE: 0.9, Dori.OBSERVE: 0.75, Dori.DETECT: 0.5, Dori.BEYOND: 0.15}
@@ -80,6 +90,7 @@ _SEES_WHY = {
     Sees.UNKNOWN: Reason("방향 미상", "direction unknown"),
     Sees.NO: Reason("이 장소를 비추지 않음", "does not see the place"),
 }
+_HIDDEN = Reason("건물에 가림", "hidden by a building")
 _DORI_WHY = {
     Dori.IDENTIFY: Reason("식별 가능", "can identify"),
     Dori.RECOGNISE: Reason("인지 가능", "can recognise"),
@@ -100,9 +111,9 @@ def sees(camera: CameraView, bearing: float, distance: float) -> Sees:
     """Whether the camera sees a point at that bearing and distance from it.
 
     An all-round camera sees its disc; one of known azimuth its sector; of others, within range, it is not known.
-    A camera that turns may be brought to bear, but where it looks now is not known.
+    A camera that turns may be brought to bear, but where it looks now is not known. None sees through a building.
     """
-    if distance > camera.range_m:
+    if distance > camera.range_m or is_hidden(camera.horizon, bearing, distance):
         return Sees.NO
     if camera.kind == "omni" or distance < 1.0:
         return Sees.YES
