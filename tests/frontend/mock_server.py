@@ -317,6 +317,9 @@ class MockCity:
         self.change("grant", row)
         return row
 
+    def _get_sops(self, _parts: list[str], _query: Row, _body: Row) -> Row:
+        return {"runs": [], "startable": []}
+
     def _get_cameras(self, parts: list[str], query: dict[str, str], _body: Row) -> Row:
         if parts:
             return next(camera for camera in self.city.cameras if camera["id"] == parts[0])

@@ -53,7 +53,7 @@ class StepForm(forms.Form):
     )
     evidence = forms.ChoiceField(choices=EVIDENCE)
     options = forms.CharField(required=False, max_length=600)
-    only_step = forms.ChoiceField(required=False)
+    only_step = forms.ChoiceField(required=False, widget=forms.Select(attrs={"style": "width:13rem"}))
     only_answers = forms.CharField(required=False, max_length=300)
 
     def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:  # Any: as the base class
@@ -92,6 +92,11 @@ class WordsForm(forms.Form):
 StepRows = formset_factory(StepForm, extra=0, can_delete=True, max_num=200)
 
 
+def _minutes(seconds: int | None) -> str:
+    """Minutes as people write them: `1`, `1.5`; empty without a due time."""
+    return "" if seconds is None else f"{round(seconds / 60, 2):g}"
+
+
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -104,7 +109,7 @@ def _row_of(step: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON members
         "ko": step["ko"],
         "en": step["en"],
         "done_by": step["done_by"],
-        "due_min": None if step["due_s"] is None else round(step["due_s"] / 60, 2),
+        "due_min": _minutes(step["due_s"]),
         "evidence": step["evidence"],
         "options": ", ".join(step["options"]),
         "only_step": branch.get("step", ""),
@@ -319,7 +324,7 @@ def _shown(step: Step, words: Mapping[str, str]) -> dict[str, Any]:  # Any: temp
         "step": step,
         "evidence": dict(EVIDENCE)[step.evidence.value],
         "done_by": dict(DONE_BY)[step.done_by.value],
-        "minutes": None if step.due_s is None else round(step.due_s / 60, 1),
+        "minutes": _minutes(step.due_s),
         "branch": (words.get(branch.step, branch.step), ", ".join(sorted(branch.answers))) if branch else None,
     }
 
