@@ -28,6 +28,9 @@ MODULES = (
     "call_to_offer",
     "video_first_frame",
     "first_answer",
+    "signals_live",
+    "signals_storm",
+    "signals_crash",
 )
 
 HEAD = """# Benchmarks
