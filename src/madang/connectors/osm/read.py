@@ -113,7 +113,7 @@ class Reading:
         if meaning is not None:
             yield from self._one(shape, said, meaning)
         place = tags.label(said) if shape.geom_type.endswith("Polygon") else None
-        if place is not None and (meaning is None or meaning.kind is not BaseKind.BUILDING):
+        if place is not None and meaning is None:
             yield from self._one(shape.representative_point(), said, place)
 
     def _one(self, shape: Any, said: Tags, meaning: Meaning) -> Iterator[MapFeature]:  # Any: shapely
