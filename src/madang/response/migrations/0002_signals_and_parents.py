@@ -5,25 +5,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('response', '0001_initial'),
+        ("response", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='incident',
-            name='last_signal_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='마지막 신호 Last signal'),
+            model_name="incident",
+            name="last_signal_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="마지막 신호 Last signal"),
         ),
         migrations.AddField(
-            model_name='incident',
-            name='parent',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='response.incident', verbose_name='상위 사건 Part of'),
+            model_name="incident",
+            name="parent",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="children",
+                to="response.incident",
+                verbose_name="상위 사건 Part of",
+            ),
         ),
         migrations.AddField(
-            model_name='incident',
-            name='signal_count',
-            field=models.PositiveIntegerField(default=0, verbose_name='신호 수 Signals'),
+            model_name="incident",
+            name="signal_count",
+            field=models.PositiveIntegerField(default=0, verbose_name="신호 수 Signals"),
         ),
     ]
