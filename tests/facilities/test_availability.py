@@ -23,10 +23,13 @@ SPANS = st.lists(
 )
 
 
-@given(SPANS, SPANS)
-def test_down_is_part_of_known_and_known_is_part_of_all(seen: list[Span], down: list[Span]) -> None:
-    share = share_of(WINDOW, seen, down)
+@given(SPANS, SPANS, SPANS)
+def test_down_is_part_of_known_and_known_is_part_of_all(
+    seen: list[Span], down: list[Span], reported: list[Span]
+) -> None:
+    share = share_of(WINDOW, seen, down, reported)
     assert 0 <= share.down_s <= share.known_s <= share.total_s == 360_000
+    assert share.down_s <= share.told_down_s
     assert (share.availability is None) == (share.known_s == 0)
     assert share.availability is None or 0 <= share.availability <= 1
 
@@ -58,3 +61,16 @@ def test_shares_of_many_add_up_and_remember_how_many_were_known() -> None:
 
 def test_no_time_at_all_says_nothing() -> None:
     assert share_of((START, START), [span(0, 1)], []) == Share()
+
+
+def test_of_a_thing_known_only_by_a_report_no_share_is_told_but_its_hours_are() -> None:
+    share = share_of(WINDOW, [], [], [span(10, 20)])
+    assert (share.availability, share.coverage, share.told_down_s) == (None, 0, 36_000)
+
+
+def test_a_report_on_a_watched_thing_counts_as_down() -> None:
+    assert share_of(WINDOW, [span(0, 100)], [], [span(10, 20)]).availability == pytest.approx(0.9)
+
+
+def test_a_thing_seen_dead_all_month_was_available_never() -> None:
+    assert share_of(WINDOW, [], [span(-50, 200)]).availability == 0

@@ -16,11 +16,15 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Seconds of facilities' time: all of it, what is known of it, what of that was down."""
+    """Seconds of facilities' time: all of it, what is known of it, what of that was down.
+
+    `told_down_s` also counts what was down by people's word alone.
+    """
 
     total_s: float = 0.0
     known_s: float = 0.0
     down_s: float = 0.0
+    told_down_s: float = 0.0
     facilities: int = 0
     known_facilities: int = 0
 
@@ -29,6 +33,7 @@ class Share:
             self.total_s + other.total_s,
             self.known_s + other.known_s,
             self.down_s + other.down_s,
+            self.told_down_s + other.told_down_s,
             self.facilities + other.facilities,
             self.known_facilities + other.known_facilities,
         )
@@ -63,11 +68,23 @@ def seconds(spans: Iterable[Span]) -> float:
     return sum((b - a).total_seconds() for a, b in spans)
 
 
-def share_of(window: Span, seen: Iterable[Span], down: Iterable[Span]) -> Share:
-    """What one facility's month says. Time known to be down is known, whether or not its feed was heard."""
+def common(a: Iterable[Span], b: Iterable[Span]) -> list[Span]:
+    """The time that lies in both lists of spans, each of them in order and without overlaps."""
+    shared = [(max(x[0], y[0]), min(x[1], y[1])) for x in a for y in b]
+    return sorted(span for span in shared if span[0] < span[1])
+
+
+def share_of(window: Span, seen: Iterable[Span], down: Iterable[Span], reported: Iterable[Span] = ()) -> Share:
+    """What one facility's month says. Time seen to be down is known.
+
+    What people `reported` down counts where the thing was watched: of things known only by their faults, no share can
+    be told, for nobody reports that a lamp burns.
+    """
     if window[0] >= window[1]:
         return Share()
-    broken = clipped(down, window)
+    broken, told = clipped(down, window), clipped(reported, window)
     known = clipped([*seen, *broken], window)
+    lost = clipped([*broken, *common(told, known)], window)
+    whole = clipped([*broken, *told], window)
     known_s = seconds(known)
-    return Share(seconds([window]), known_s, seconds(broken), 1, 1 if known_s > 0 else 0)
+    return Share(seconds([window]), known_s, seconds(lost), seconds(whole), 1, 1 if known_s > 0 else 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.db.models import Count, Min, Q, QuerySet
 
 from madang.facilities.availability import Share, Span, share_of
 from madang.facilities.commands.orders import OPEN_STATES
+from madang.facilities.commands.proof import is_watched
 from madang.facilities.domain import DOWN, ENDED, Cause, Kind, State
 from madang.facilities.models import CAUSE_KO, DownSpan, Facility, Inspection, Outage, OutageNote, SeenSpan, WorkOrder
 from madang.kernel.clock import SEOUL, instant_text
@@ -390,30 +391,39 @@ def availability(authority: str, month: str, now: datetime, *, by: tuple[str, ..
 def _shares(authority: str, window: Span, now: datetime) -> Iterator[tuple[Mapping[str, Any], Share]]:  # Any: columns
     end = min(window[1], now)
     things = Facility.objects.filter(authority_id=authority, in_service=True, registered_at__lt=end)
-    seen, down = _spans(authority, window, now)
+    spans = _Spans.of(Q(facility__authority_id=authority), window, now)
     for facility in things.values("pk", "kind", "vendor", "registered_at").iterator(2_000):
         own = (max(window[0], facility["registered_at"]), end)
-        yield facility, share_of(own, seen.get(facility["pk"], ()), down.get(facility["pk"], ()))
+        yield facility, spans.share(facility["pk"], own)
 
 
-def _spans(authority: str, window: Span, now: datetime) -> tuple[dict[str, list[Span]], dict[str, list[Span]]]:
-    seen: dict[str, list[Span]] = {}
-    rows = SeenSpan.objects.filter(facility__authority_id=authority, to_at__gt=window[0], from_at__lt=window[1])
-    for key, from_at, to_at in rows.values_list("facility_id", "from_at", "to_at").iterator(2_000):
-        seen.setdefault(key, []).append((from_at, to_at))
-    down: dict[str, list[Span]] = {}
-    broken = DownSpan.objects.filter(facility__authority_id=authority, from_at__lt=window[1])
-    broken = broken.filter(Q(to_at=None) | Q(to_at__gt=window[0]))
-    for span in broken.only("facility_id", "from_at", "to_at").iterator(2_000):
-        down.setdefault(span.facility_id, []).append((span.from_at, span.to_at or now))
-    return seen, down
+@dataclass(slots=True)
+class _Spans:
+    """What was seen, seen down and reported down in a window, by facility."""
+
+    seen: dict[str, list[Span]] = field(default_factory=dict)
+    down: dict[str, list[Span]] = field(default_factory=dict)
+    reported: dict[str, list[Span]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, whose: Q, window: Span, now: datetime) -> _Spans:
+        found = cls()
+        rows = SeenSpan.objects.filter(whose, to_at__gt=window[0], from_at__lt=window[1])
+        for key, from_at, to_at in rows.values_list("facility_id", "from_at", "to_at").iterator(2_000):
+            found.seen.setdefault(key, []).append((from_at, min(to_at, now)))
+        broken = DownSpan.objects.filter(whose, Q(to_at=None) | Q(to_at__gt=window[0]), from_at__lt=window[1])
+        for span in broken.select_related("outage").iterator(2_000):
+            kept = found.down if is_watched(span.outage) else found.reported
+            kept.setdefault(span.facility_id, []).append((span.from_at, span.to_at or now))
+        return found
+
+    def share(self, key: str, window: Span) -> Share:
+        return share_of(window, self.seen.get(key, ()), self.down.get(key, ()), self.reported.get(key, ()))
 
 
 def _share_of_one(facility: Facility, window: Span, now: datetime) -> Share:
     own = (max(window[0], facility.registered_at), min(window[1], now))
-    seen = facility.seen.filter(to_at__gt=window[0], from_at__lt=window[1]).values_list("from_at", "to_at")
-    down = [(from_at, to_at or now) for from_at, to_at in facility.down.values_list("from_at", "to_at")]
-    return share_of(own, seen, down)
+    return _Spans.of(Q(facility=facility), window, now).share(facility.pk, own)
 
 
 def share_row(share: Share) -> Row:
@@ -423,7 +433,7 @@ def share_row(share: Share) -> Row:
         "known_facilities": share.known_facilities,
         "availability": None if share.availability is None else round(share.availability, 6),
         "coverage": None if share.coverage is None else round(share.coverage, 6),
-        "down_hours": round(share.down_s / 3_600, 3),
+        "down_hours": round(share.told_down_s / 3_600, 3),
         "known_hours": round(share.known_s / 3_600, 3),
         "total_hours": round(share.total_s / 3_600, 3),
     }
