@@ -64,7 +64,7 @@ class Ledger:
     conflicts: int = 0
     away: list[tuple[float, float]] = field(default_factory=list)
     """From each kill to the first answer after it, Unix seconds."""
-    done: bool = False
+    done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def messages(total: int, dice: random.Random) -> list[list[dict[str, Any]]]:  # Any: JSON
@@ -118,13 +118,13 @@ async def _sent(line: Line, body: bytes, batch: list[dict[str, Any]], ledger: Le
 async def kill_again_and_again(home: Home, every_s: float, most: int, ledger: Ledger) -> None:
     """Runs the core, kills it with SIGKILL after so many seconds, and runs it again, until everything was fed."""
     killed_at = 0.0
-    while not ledger.done:
+    while not ledger.done.is_set():
         with contextlib.ExitStack() as stack:
             process = await asyncio.to_thread(stack.enter_context, core(home))
             if killed_at:
                 ledger.away.append((killed_at, time.time()))
             until = time.monotonic() + every_s
-            while not ledger.done and (time.monotonic() < until or len(ledger.away) >= most):
+            while not ledger.done.is_set() and (time.monotonic() < until or len(ledger.away) >= most):
                 await asyncio.sleep(0.05)
             killed_at = time.time()
             process.send_signal(signal.SIGKILL)
@@ -137,7 +137,7 @@ async def campaign(home: Home, total: int, every_s: float, most: int) -> Ledger:
     batches = messages(total, random.Random(23))
     killing = asyncio.create_task(kill_again_and_again(home, every_s, most, ledger))
     await feed(home, batches, ledger)
-    ledger.done = True
+    ledger.done.set()
     await killing
     return ledger
 
