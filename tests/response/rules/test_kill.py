@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import subprocess
@@ -30,20 +29,22 @@ def _child(home: Installation, hub: Path, what: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
+def _to_its_end(home: Installation, hub: Path, what: str) -> None:
+    with _child(home, hub, what) as child:
+        assert child.wait(100) == 0
+
+
 def _killed(home: Installation, hub: Path, seconds: float) -> list[str]:
     """Works until the first reading was acknowledged and so long more, then is killed; what was acknowledged."""
-    child = _child(home, hub, "work")
-    assert child.stdout is not None
-    first = child.stdout.readline()
-    assert first, "the child did not begin"
-    deadline = time.monotonic() + seconds
-    said = [first]
-    os.set_blocking(child.stdout.fileno(), True)
-    while time.monotonic() < deadline:
-        said.append(child.stdout.readline())
-    child.kill()
-    said += child.stdout.readlines()
-    child.wait(30)
+    with _child(home, hub, "work") as child:
+        assert child.stdout is not None
+        said = [child.stdout.readline()]
+        assert said[0], "the child did not begin"
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            said.append(child.stdout.readline())
+        child.kill()
+        said += child.stdout.readlines()
     return [line.strip() for line in said if line.endswith("\n")]
 
 
@@ -52,10 +53,10 @@ def test_nothing_is_lost_or_told_twice_when_the_process_is_killed_again_and_agai
     template: Installation, tmp_path: Path
 ) -> None:
     home, hub = copied(template, tmp_path / "city"), tmp_path / "hub.sqlite3"
-    assert _child(home, hub, "prepare").wait(60) == 0
+    _to_its_end(home, hub, "prepare")
     chance = random.Random(4)
     acknowledged = [one for _ in range(KILLS) for one in _killed(home, hub, chance.uniform(0.3, 2.0))]
-    assert _child(home, hub, "finish").wait(100) == 0
+    _to_its_end(home, hub, "finish")
     with sqlite3.connect(f"file:{_civic(home)}?mode=ro", uri=True) as store:
         rows = store.execute(
             "SELECT v.name, f.device FROM rules_firing f JOIN rules_ruleversion v ON v.id = f.version_id"
