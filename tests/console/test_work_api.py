@@ -93,8 +93,8 @@ def test_the_log_and_the_tasks_of_an_incident(incident: Incident, kim: Desk, lee
 
 
 def test_a_sign_of_life_shows_on_the_board(incident: Incident, kim: Desk) -> None:
-    assert kim.post("/presence").json() == {"written": True}
-    assert kim.post("/presence").json() == {"written": False}
+    assert kim.post("/presence").json() == {"written": True, "lost": 0}
+    assert kim.post("/presence").json() == {"written": False, "lost": 0}
     me = next(row for row in kim.get("/duty").json()["people"] if row["id"] == kim.actor.id)
     assert (me["alive"], me["holds"]) == (True, 1)
     assert kim.post("/shift/begin").status_code == 409

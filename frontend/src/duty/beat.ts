@@ -14,9 +14,13 @@ export function isDue(lastMs: number, nowMs: number): boolean {
 
 let last = -Infinity;
 
-/** Something was heard: say that we are here, if that was not said lately. A lost one is made good by the next. */
-export function answerTheLine(nowMs: number): void {
+/** Something was heard: say that we are here, if that was not said lately. A lost one is made good by the next.
+ *  `onlost` hears how many incidents were taken off this person while the screen was silent. */
+export function answerTheLine(nowMs: number, onlost: (incidents: number) => void): void {
   if (!isDue(last, nowMs)) return;
   last = nowMs;
-  void dutyCalls.stillHere().catch(() => undefined);
+  void dutyCalls.stillHere().then(
+    ({ lost }) => (lost > 0 ? onlost(lost) : undefined),
+    () => undefined,
+  );
 }

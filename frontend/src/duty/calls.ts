@@ -7,7 +7,7 @@ import type { Board, Draft, Handover, LogEntry, Said } from "./types";
 const id = encodeURIComponent;
 
 export const dutyCalls = {
-  stillHere: () => call<{ written: boolean }>("POST", "/presence"),
+  stillHere: () => call<{ written: boolean; lost: number }>("POST", "/presence"),
   board: () => call<Board>("GET", "/duty"),
   beginShift: () => call<unknown>("POST", "/shift/begin"),
   draft: () => call<Draft>("GET", "/handovers/draft"),

@@ -8,7 +8,7 @@ import { LiveLine, SILENT_AFTER_MS, type LineState } from "../live/stream";
 import { USUAL_CLASSES, type IncidentClass } from "../queue/classes";
 import { select, type QueueFilter } from "../queue/order";
 import { Alarm } from "../shell/alarm";
-import { netThrown, TEXTS, type Text } from "../text/texts";
+import { claimsLost, netThrown, TEXTS, type Text } from "../text/texts";
 import { catchOf, hang, layoutFor, type Layout, type Tile } from "../video/net";
 import { clock } from "./clock.svelte";
 import { settings } from "./settings.svelte";
@@ -240,7 +240,7 @@ class Desk {
 
   private onHeard(): void {
     this.heardAt = clock.now;
-    if (this.can("keep_duty")) answerTheLine(Date.now());
+    if (this.can("keep_duty")) answerTheLine(Date.now(), (count) => this.toast("bad", settings.say(claimsLost(count))));
   }
 
   private onLine(state: LineState, why: Refusal | null): void {

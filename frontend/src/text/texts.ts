@@ -270,6 +270,14 @@ export function netThrown(count: number): Text {
   return t(`투망: 카메라 ${count}대를 엽니다`, `Net thrown: opening ${count} cameras`);
 }
 
+/** What an operator is told whose screen was silent too long. */
+export function claimsLost(count: number): Text {
+  return t(
+    `화면이 끊긴 동안 맡은 사건 ${count}건의 담당이 풀렸습니다. 다시 맡으십시오.`,
+    `While this screen was silent you were taken off ${count} incidents. Claim them again.`,
+  );
+}
+
 /** The text of a key computed at run time, else the key itself: an unknown state is shown, not hidden. */
 export function textOf(key: string): Text {
   return (TEXTS as Record<string, Text>)[key] ?? { ko: key.replace(/^[a-z]+_/, ""), en: "" };

@@ -75,10 +75,11 @@ def _mode() -> Mode:
 
 
 @router.post("/presence")
-def still_here(request: SeatedRequest) -> dict[str, bool]:
+def still_here(request: SeatedRequest) -> JsonRow:
     """A sign of life: the screen answers what it hears on the live stream."""
     viewer = request.auth
-    return {"written": presence.seen(viewer.actor, viewer.authority, system_clock())}
+    heard = presence.seen(viewer.actor, viewer.authority, system_clock())
+    return {"written": heard.written, "lost": heard.lost}
 
 
 @router.get("/duty")

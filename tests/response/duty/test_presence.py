@@ -41,6 +41,7 @@ def test_a_silent_owner_loses_the_claim_and_the_supervisor_is_told(city: Authori
     with civic.reading() as session:
         told = session.execute("SELECT key FROM journal_outbox WHERE topic = 'response.duty.owner_lost'")
     assert {key for (key,) in told} == {urgent.id, usual.id}
+    assert [presence.seen(kim, city.code, watch.now).lost for _ in range(2)] == [2, 0]
 
 
 def test_while_the_screen_answers_nothing_is_released(city: Authority, kim: Actor, watch: Watch) -> None:
@@ -73,9 +74,8 @@ def test_who_comes_back_in_time_after_a_restart_keeps_everything(city: Authority
 
 
 def test_a_sign_of_life_is_written_at_most_every_ten_seconds(city: Authority, kim: Actor) -> None:
-    assert presence.seen(kim, city.code, NOW)
-    assert not presence.seen(kim, city.code, NOW + timedelta(seconds=9))
-    assert presence.seen(kim, city.code, NOW + timedelta(seconds=10))
+    pace = [presence.seen(kim, city.code, NOW + timedelta(seconds=n)).written for n in (0, 9, 10)]
+    assert pace == [True, False, True]
     assert presence.alive(kim.id, NOW + timedelta(seconds=70))
     assert not presence.alive(kim.id, NOW + timedelta(seconds=71))
     assert not presence.alive("person:nobody", NOW)
@@ -84,7 +84,7 @@ def test_a_sign_of_life_is_written_at_most_every_ten_seconds(city: Authority, ki
 def test_a_clock_stepped_back_does_not_make_a_screen_look_fresh(city: Authority, kim: Actor) -> None:
     presence.seen(kim, city.code, NOW)
     earlier = NOW - timedelta(minutes=10)
-    assert presence.seen(kim, city.code, earlier)
+    assert presence.seen(kim, city.code, earlier).written
     assert Presence.objects.get(pk=kim.id).seen_at == earlier
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time as time_of_day, timedelta
 from enum import StrEnum
 
 from madang.kernel.clock import SEOUL
@@ -35,8 +35,8 @@ def span_on(day: date, name: str) -> Span:
     if found is None:
         raise ValueError(f"{name!r} is not HH:MM-HH:MM")
     h1, m1, h2, m2 = map(int, found.groups())
-    begins = datetime.combine(day, time(h1, m1), SEOUL)
-    ends = datetime.combine(day, time(h2, m2), SEOUL)
+    begins = datetime.combine(day, time_of_day(h1, m1), SEOUL)
+    ends = datetime.combine(day, time_of_day(h2, m2), SEOUL)
     return Span(name, begins, ends if ends > begins else ends + timedelta(days=1))
 
 

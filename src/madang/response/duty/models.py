@@ -38,6 +38,7 @@ class Presence(models.Model):
     authority = authority_key("duty_presence")
     seen_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True, blank=True)
+    lost = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         verbose_name = "접속 Presence"

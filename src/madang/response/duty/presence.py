@@ -74,22 +74,31 @@ async def keep_lookout() -> None:
         await asyncio.sleep(EVERY_S)
 
 
-def seen(actor: Actor, authority: str, now: datetime) -> bool:
-    """A sign of life from somebody's screen. True when it was written down, False when the last is fresh enough.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a sign of life led to: whether it was written down (the last may be fresh enough), and how many incidents
+    were taken off this person since the one before."""
 
-    Needs `KEEP_DUTY`. Opens its own transaction, and only when there is something to write.
+    written: bool
+    lost: int = 0
+
+
+def seen(actor: Actor, authority: str, now: datetime) -> Heard:
+    """A sign of life from somebody's screen. Needs `KEEP_DUTY`.
+
+    Opens its own transaction, and only when there is something to write.
     """
     require(actor, Right.KEEP_DUTY, Thing(authority, agency=actor.agency))
     config = duty_config()
     row = Presence.objects.filter(pk=actor.id).first()
     fresh = row is not None and timedelta(0) <= now - row.seen_at < timedelta(seconds=config.seen_every_s)
     if row is not None and fresh and row.released_at is None:
-        return False
+        return Heard(written=False)
     with civic.transaction() as tx:
-        values = {"name": actor.name, "authority_id": authority, "seen_at": now, "released_at": None}
+        values = {"name": actor.name, "authority_id": authority, "seen_at": now, "released_at": None, "lost": 0}
         Presence.objects.update_or_create(pk=actor.id, defaults=values)
         _set_timer(tx, actor.id, authority, now + timedelta(seconds=config.unseen_s))
-    return True
+    return Heard(written=True, lost=row.lost if row is not None else 0)
 
 
 def alive(person_id: str, now: datetime) -> bool:
@@ -113,13 +122,12 @@ def unseen(tx: Session, timer: Timer, now: datetime) -> None:
     if now < release_at:
         _set_timer(tx, row.actor, row.authority_id, release_at)
         return
-    row.released_at = now
-    row.save(update_fields=["released_at"])
-    _release_all(tx, row, now)
+    row.released_at, row.lost = now, _release_all(tx, row, now)
+    row.save(update_fields=["released_at", "lost"])
 
 
-def _release_all(tx: Session, row: Presence, now: datetime) -> None:
-    held = Incident.objects.filter(owner=row.actor, state__in=_OPEN).order_by("priority", "opened_at")
+def _release_all(tx: Session, row: Presence, now: datetime) -> int:
+    held = list(Incident.objects.filter(owner=row.actor, state__in=_OPEN).order_by("priority", "opened_at"))
     silent = round((now - row.seen_at).total_seconds())
     for incident in held:
         actor = system_actor(incident.authority_id)
@@ -138,6 +146,7 @@ def _release_all(tx: Session, row: Presence, now: datetime) -> None:
         )
         _announce(tx, incident, row, now)
     todo.free(tx, row.actor, now)
+    return len(held)
 
 
 def _announce(tx: Session, incident: Incident, row: Presence, now: datetime) -> None:
