@@ -62,7 +62,7 @@ def build(
     ids = sorted(_tile_ids(ground, areas, max_zoom))
     written = 0
     with path.open("wb") as file:
-        writer: Any = Writer(file)  # type: ignore[no-untyped-call] # Any: pmtiles is untyped
+        writer = Writer(file)
         for done, tile_id in enumerate(ids, 1):
             tile = _tile(ground, areas, *tileid_to_zxy(tile_id), max_zoom)
             if tile:

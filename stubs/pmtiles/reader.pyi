@@ -1,0 +1,9 @@
+from collections.abc import Callable
+from typing import IO, Any
+
+def MmapSource(f: IO[bytes]) -> Callable[[int, int], bytes]: ...  # noqa: N802 -- the library's name
+
+class Reader:
+    def __init__(self, get_bytes: Callable[[int, int], bytes]) -> None: ...
+    def header(self) -> dict[str, Any]: ...
+    def get(self, z: int, x: int, y: int) -> bytes | None: ...
