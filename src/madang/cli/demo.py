@@ -126,6 +126,8 @@ def _take_in(state: Path, files: Path, demo: Demo) -> int:
         if run.state != "done":
             raise click.ClickException(f"{path.name} was {run.state}: {run.reason_en or run.reason_ko}")
     cameras = state_of.give_streams(demo.city, demo.ports, now)
+    if (files / "facilities.json").is_file():
+        state_of.put_things(demo.city, files / "facilities.json", now)
     if places is None:
         state_of.places_from_cameras(demo.city, settings.parent / state_of.PLACES, now)
     connections.close_all()
@@ -305,6 +307,7 @@ def _show(console: Console, state: Path, demo: Demo, *, police: bool) -> None:
     for what, where in (
         ("관제 화면 Control room", f"{address}/"),
         ("데이터 허브 Data hub", f"{address}/hub"),
+        ("시설물 Facilities", f"{address}/facilities"),
         ("업무 사무실 Back office", f"{address}/office/"),
         ("시민 창구 Citizens", f"{address}/portal/video-register"),
         ("기록 Logs", str(state / "logs")),

@@ -23,7 +23,7 @@ AGENCY_KEY = "gimhae-police-1"
 NOTE = "demo.json"
 PLACES = "places.csv"
 MIDDLE_OF_KOREA = (127.8, 36.3)
-_ORDER = ("boundaries", "basemap", "addresses", "cctv", "survey")
+_ORDER = ("boundaries", "basemap", "addresses", "cctv", "survey", "bells")
 """In which order files build on each other."""
 
 ACCOUNTS = (
@@ -101,6 +101,17 @@ mode = "simulated"
 
 [video]
 media_port = {ports.media}
+health_every_s = 1800.0
+health_per_minute = 40
+health_confirm_s = 20.0
+health_again_s = 15.0
+frozen_after_s = 60.0
+
+[facilities]
+listen_every_s = 5.0
+confirm_s = 20.0
+stable_s = 60.0
+expected_every_s = {{ sensor = 40.0 }}
 
 [linkages.police112]
 endpoints = ["http://127.0.0.1:{ports.police}/"]
@@ -231,6 +242,8 @@ def kind_of(path: Path) -> str:
     if path.suffix.lower() == ".csv":
         if "방위각" in head or "azimuth_deg" in head:
             return "survey"
+        if "비상벨" in head:
+            return "bells"
         return "cctv" if "카메라" in head else "addresses" if "주소" in head or "address" in head else ""
     if '"azimuth_deg"' in head:
         return "survey"
@@ -330,22 +343,52 @@ def places_from_cameras(city: City, path: Path, now: datetime) -> None:
             commands.add_city(tx, actor_at_the_keyboard(city.code), **(asdict(city) | middle), now=now)
 
 
+BROKEN_CAMERAS = {17: "frozen", 42: "black"}
+"""Cameras (by their number in the farm) that show what broken ones do; they are looked at first."""
+
+
 def give_streams(city: City, ports: Ports, now: datetime) -> int:
-    """Gives every camera of the city a stream of the camera farm; returns how many there are."""
+    """Gives every camera of the city a stream of the camera farm, two of them a faulty one; returns how many."""
     from madang.cli.house import actor_at_the_keyboard
     from madang.journal import civic
     from madang.video.commands.survey import SurveyRow, put_survey
-    from madang.video.models import Camera
+    from madang.video.models import Camera, CameraLook
 
     cameras = Camera.objects.filter(authority_id=city.code, active=True).order_by("site__source_key", "number")
     rows = [
-        SurveyRow(source_key=key, number=number, stream_url=f"http://127.0.0.1:{ports.cameras}/cam/{index}.ts")
+        SurveyRow(source_key=key, number=number, stream_url=_stream(ports, index))
         for index, (key, number) in enumerate(cameras.values_list("site__source_key", "number"))
     ]
     for start in range(0, len(rows), _PER_TRANSACTION):
         with civic.transaction() as tx:
             put_survey(tx, actor_at_the_keyboard(city.code), city.code, rows[start : start + _PER_TRANSACTION], now)
+    with civic.transaction():
+        broken = [pk for index, pk in enumerate(cameras.values_list("pk", flat=True)) if index in BROKEN_CAMERAS]
+        CameraLook.objects.bulk_create(CameraLook(camera_id=pk, due_at=now) for pk in broken)
     return len(rows)
 
 
+def _stream(ports: Ports, index: int) -> str:
+    fault = f"?fault={BROKEN_CAMERAS[index]}" if index in BROKEN_CAMERAS else ""
+    return f"http://127.0.0.1:{ports.cameras}/cam/{index}.ts{fault}"
+
+
+def put_things(city: City, path: Path, now: datetime) -> int:
+    """Registers the lights and shelters of a generated city, and who made what its other lists do not say."""
+    from madang.facilities.commands import FacilityRow, put_facilities
+    from madang.facilities.models import Facility
+    from madang.journal import civic
+    from madang.kernel.mode import Mode
+
+    things = json.loads(path.read_text(encoding="utf-8"))["facilities"]
+    with civic.transaction() as tx:
+        put_facilities(tx, city.code, [FacilityRow(**thing) for thing in things], now, Mode.SIMULATED)
+        for number, maker in enumerate(_MAKERS):
+            sites = Facility.objects.filter(authority_id=city.code, kind="cctv", source_key__endswith=str(number))
+            sites.update(vendor=maker)
+    return len(things)
+
+
+_MAKERS = [f"{name}(모의)" for name in ("큰눈시스템", "한빛통신", "새길정보", "큰눈시스템", "한빛통신") * 2]
+"""Who keeps the cameras of a site, by the last digit of its number."""
 _PER_TRANSACTION = 2_000

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from madang_demo.city import buildings as houses
-from madang_demo.city import cameras, ground, stations, streets
+from madang_demo.city import cameras, furniture, ground, stations, streets
 from madang_demo.city.names import NameGiver
 
 if TYPE_CHECKING:
@@ -60,12 +60,17 @@ def write(city: City, folder: Path, seed: int) -> dict[str, int]:
     rng = np.random.default_rng(seed + 1)
     air, traffic = stations.air_stations(city.districts), stations.traffic_sensors(rng, city.streets)
     survey = cameras.survey(city.sites)
+    others = np.random.default_rng(seed + 2)
+    bells = furniture.bells_csv(others, city.sites)
+    things = furniture.standing(others, city.buildings, city.parks, city.landmarks)
     files: dict[str, bytes] = {
         "boundaries.geojson": _collection(_district_features(city)),
         "basemap.geojson": _collection(_base_features(city)),
         "cctv.csv": cameras.standard_csv(rng, city.sites),
         "cameras_survey.json": _json({"simulated": True, "note": NOTE, "cameras": survey}),
         "addresses.csv": _addresses(city),
+        "bells.csv": bells,
+        "facilities.json": _json({"simulated": True, "note": NOTE, "facilities": things}),
         "sensors.json": _json({"simulated": True, "note": NOTE, "air": air, "traffic": traffic}),
     }
     lon, lat = ground.to_degrees(0, 0)
@@ -77,6 +82,8 @@ def write(city: City, folder: Path, seed: int) -> dict[str, int]:
         "cameras": len(survey),
         "air_stations": len(air),
         "traffic_sensors": len(traffic),
+        "bells": furniture.BELLS,
+        "lights_and_shelters": len(things),
     }
     about = {
         "simulated": True,
