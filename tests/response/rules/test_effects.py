@@ -84,7 +84,8 @@ def test_effects_from_another_time_that_nobody_can_read_are_said_to_be_so(room: 
 def test_a_message_waits_for_a_persons_word(room: Room, operator: Actor) -> None:
     incident = _flood(room, {"do": "message", "text_ko": "침수 우려", "tiers": ["city"]})
     assert _states(incident) == {"message": "asked"}
-    assert Task.objects.get(kind="rule_ask").state == "open"
+    task = Task.objects.get(kind="rule_ask")
+    assert (task.state, task.text_ko) == ("open", "시·군·구에 전파하시겠습니까? “침수 우려”")
     deed = _answer(room, operator, False, "오작동")
     assert (deed.state, deed.reason, deed.decided_by) == ("declined", "오작동", operator.id)
     assert Task.objects.get(kind="rule_ask").state == "done"

@@ -34,7 +34,7 @@ from madang.response.models import Incident
 from madang.response.rules import published_tables
 from madang.response.rules.models import Deed, Firing, RuleVersion
 from madang.response.rules.saying import rule_actor, table_facts
-from madang.response.rules.sentences import effect_en, effect_ko
+from madang.response.rules.sentences import TIERS_KO, effect_en, effect_ko
 from madang.response.rules.vocabulary import (
     EFFECT_CLASS,
     Ask,
@@ -309,10 +309,11 @@ def _ask(doing: Doing, deed: Deed, effect: Effect) -> None:
 def question(effect: Effect) -> tuple[str, str]:
     """What the person is asked, in both languages."""
     if isinstance(effect, Message):
-        tiers = "·".join(effect.tiers) or "전파 명단"
+        korean = ", ".join(TIERS_KO[tier] for tier in effect.tiers) or "전파 명단"
+        english = ", ".join(effect.tiers) or "the list"
         return (
-            f"{tiers}에 전파하시겠습니까? “{effect.text_ko}”",
-            f"Send “{effect.text_en or effect.text_ko}” to {tiers}?",
+            f"{korean}에 전파하시겠습니까? “{effect.text_ko}”",
+            f"Send “{effect.text_en or effect.text_ko}” to {english}?",
         )
     assert isinstance(effect, Ask), "only these are asked"
     return effect.text_ko, effect.text_en or effect.text_ko
