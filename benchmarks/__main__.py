@@ -31,6 +31,7 @@ MODULES = (
     "signals_live",
     "signals_storm",
     "signals_crash",
+    "rules",
 )
 
 HEAD = """# Benchmarks
