@@ -25,6 +25,7 @@ MODULES = (
     "hub_postgres",
     "video_nearest",
     "import_cctv",
+    "geocode",
     "call_to_offer",
     "video_first_frame",
     "first_answer",

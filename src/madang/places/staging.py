@@ -165,9 +165,16 @@ def path_of(authority: str) -> Path:
 
 
 @contextmanager
-def opened(authority: str) -> Iterator[Staging]:
-    """The gathered addresses of a city, for one import at a time."""
-    with closing(sqlite3.connect(path_of(authority))) as db:
+def at(path: Path) -> Iterator[Staging]:
+    """Gathered addresses in a file; made if need be."""
+    with closing(sqlite3.connect(path)) as db:
         db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;" + _SCHEMA)
         yield Staging(db)
         db.commit()
+
+
+@contextmanager
+def opened(authority: str) -> Iterator[Staging]:
+    """The gathered addresses of a city, for one import at a time."""
+    with at(path_of(authority)) as gathered:
+        yield gathered
