@@ -45,6 +45,8 @@ BATCH, SCHEMA = "/signals/v1/batch", "/signals/v1/schema"
 _MOST_BYTES = 4_000_000
 _MOST_WAITING = 20_000
 _AT_ONCE = 1_000
+_GATHER_S = 0.01
+"""How long requests are let gather before their commit."""
 
 
 class Services(Protocol):
@@ -183,6 +185,7 @@ class Gathering:
 
     async def _commit_all(self) -> None:
         while self._waiting:
+            await asyncio.sleep(_GATHER_S)
             some = self._next()
             try:
                 await self._commit(some)

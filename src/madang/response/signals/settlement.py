@@ -42,10 +42,6 @@ class Settlement:
     _forgot_ms: int = 0
     _began: bool = False
 
-    def step(self) -> bool:
-        """Settles a group, or tells the screens what waited; False when nothing was to be done."""
-        return self.run_once() > 0
-
     def run_once(self) -> int:
         """Settles the next group; returns how many signals were settled."""
         if not self._waits():

@@ -20,7 +20,7 @@ from madang.response.signals.group import UNSHELVE
 from madang.response.signals.intake import WAKE
 from madang.response.signals.settlement import Settlement
 
-_GATHER_S = 0.03
+_GATHER_S = 0.08
 """How long signals are let gather before a group is taken: one commit for many."""
 
 
@@ -50,9 +50,14 @@ def workers(services: Services) -> list[ThreadWorker | LoopWorker]:
     leader = Leadership(civic.store, clock, journal.lease_s, name="signals")
     guard = Guard(civic.store, leader, journal.wait_s)
 
+    settled = 0
+
     def step() -> bool:
-        time.sleep(_GATHER_S)
-        return settlement.step()
+        nonlocal settled
+        if settled < settlement.config.group // 2:
+            time.sleep(_GATHER_S)
+        settled = settlement.run_once()
+        return settled > 0
 
     def settle(stop: threading.Event) -> None:
         guard.run("signals", WAKE, Job(step, settlement.next_in_s), stop)
