@@ -7,6 +7,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -191,7 +192,7 @@ def test_broken_rows_among_good_ones_are_passed_over_and_counted(tmp_path: Path)
     assert (reading.rows, reading.not_imported) == (5, 3)
 
 
-def sheet_bytes(rows: list[list[object]], title: str = "") -> bytes:
+def sheet_bytes(rows: Sequence[Sequence[object]], title: str = "") -> bytes:
     book = openpyxl.Workbook()
     if title:
         book.active.append([title])
@@ -299,6 +300,6 @@ def test_the_issues_of_a_run_are_kept_row_by_row(tmp_path: Path, authority: Auth
     run = command.run(file_of(tmp_path, row(연계방식="미연계"), row(안전비상벨관리번호="")), authority.code, officer)
     told = ImportIssue.objects.filter(run_id=run.pk).order_by("row_number").values_list("row_number", "code")
     assert list(told) == [(2, "contradicting_link"), (3, "no_number")]
-    assert datetime.now(UTC) >= run.ended_at
+    assert run.ended_at is not None and datetime.now(UTC) >= run.ended_at
     with pytest.raises(FileRefusedError):
         open_source(Path(__file__))

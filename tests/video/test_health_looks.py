@@ -203,3 +203,18 @@ def test_nothing_that_is_kept_of_a_look_is_a_picture(cameras: list[Camera]) -> N
     assert len(row.blocks) == BLOCKS * MARK_HEX
     source = Path(__file__).parents[2] / "src/madang/video/media/looker.py"
     assert not re.search(r"to_image|to_ndarray|open\(.*['\"]w|\.save\(", source.read_text("utf-8"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_doubtful_camera_is_looked_at_again_before_those_never_looked_at(authority: Authority) -> None:
+    rows = [SiteRow(f"{n:02}", name=str(n), lon=128.88, lat=35.22) for n in range(30)]
+    with civic.transaction() as tx:
+        put_sites(tx, authority.code, rows, NOW, Mode.LIVE)
+    for camera in Camera.objects.all():
+        camera.stream_sealed = sealed_stream("http://127.0.0.1/cam/1.ts", camera.site_id, camera.number)
+        camera.save()
+    sweep = Sweep(VideoConfig(health_every_s=3_600, health_per_minute=6, health_again_s=20))
+    (first,) = sweep.due(NOW)
+    sweep.take(looked(Camera.objects.get(pk=first), marks(0, 0.1, 0.1)), NOW)
+    assert first not in sweep.due(NOW + timedelta(seconds=10))
+    assert list(sweep.due(NOW + timedelta(seconds=21))) == [first]

@@ -139,6 +139,8 @@ class CameraLook(models.Model):
 
     camera = models.OneToOneField(Camera, on_delete=models.CASCADE, primary_key=True, related_name="look")
     due_at = models.DateTimeField()
+    doubtful = models.BooleanField(default=False)
+    """Something is suspected and not yet believed: looked at again before cameras in their turn."""
     looked_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=12, blank=True)
     fault = models.CharField(max_length=10, blank=True)
@@ -149,7 +151,7 @@ class CameraLook(models.Model):
     class Meta:
         verbose_name = "화면 점검 Health look"
         verbose_name_plural = "화면 점검 Health looks"
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["due_at"], name="video_look_due")]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["doubtful", "due_at"], name="video_look_due")]
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.outcome} {self.fault}"

@@ -96,8 +96,14 @@ class Sweep:
         return rows.exclude(Q(site__purpose__in=forbidden) | Q(site__purpose_text__in=forbidden)) if forbidden else rows
 
     def _next(self, now: datetime, room: int) -> Iterator[Camera]:
-        allowed = self._allowed().filter(look__due_at__lte=now).select_related("site").order_by("look__due_at")
-        yield from allowed[:room]
+        """The doubtful first, then whoever waits longest."""
+        for doubtful in (True, False):
+            rows = self._allowed().filter(look__doubtful=doubtful, look__due_at__lte=now)
+            found = list(rows.select_related("site").order_by("look__due_at")[:room])
+            yield from found
+            room -= len(found)
+            if room <= 0:
+                return
 
     def take(self, heard: Looked, now: datetime) -> None:
         """Judges what a look found, keeps its marks, and lets the camera's health follow."""
@@ -160,6 +166,7 @@ def record_of(row: CameraLook) -> Record:
 
 def _keep(row: CameraLook, look: Look, record: Record, due_at: datetime) -> None:
     row.looked_at, row.due_at, row.outcome = look.at, due_at, look.outcome.value
+    row.doubtful = record.suspected is not record.fault
     row.fault, row.suspected, row.since, row.blocks = (
         record.fault.value,
         record.suspected.value,

@@ -32,6 +32,7 @@ LABELS = {
     "basemap": "바탕지도 (GeoJSON)",
     "addresses": "주소 (CSV)",
     "survey": "카메라 방위·영상 주소 (CSV)",
+    "bells": "안전비상벨 표준데이터 (CSV, 엑셀)",
 }
 UNFINISHED = (RunState.QUEUED, RunState.RUNNING)
 

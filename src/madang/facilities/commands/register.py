@@ -95,12 +95,19 @@ _OURS_ONCE = (
     "digest",
     "mode",
 )
+_KEPT_IF_UNSAID = frozenset({"vendor", "model"})
+"""What the office may have added: a file that does not say it does not take it away."""
+_TAKEN = "excluded.{name}"
+_KEPT = "CASE WHEN excluded.{name} = '' THEN facilities_facility.{name} ELSE excluded.{name} END"
 _FRESH = {"parts": "{}", "condition": "unknown", "hushed": "", "service_note": ""}
 _COLUMNS = ("id", "authority", "kind", "source_key", *_GIVEN, *_OURS_ONCE, "registered_at", "in_service", *_FRESH)
 _UPSERT = (
     f"INSERT INTO facilities_facility ({', '.join(_COLUMNS)}) VALUES ({', '.join(repeat('?', len(_COLUMNS)))})"  # noqa: S608 -- own columns
     " ON CONFLICT (authority, kind, source_key) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in (*_GIVEN, *_OURS_ONCE))
+    + ", ".join(
+        f"{name} = " + (_KEPT if name in _KEPT_IF_UNSAID else _TAKEN).format(name=name)
+        for name in (*_GIVEN, *_OURS_ONCE)
+    )
 )
 _INSERT_INSPECTION = (
     "INSERT INTO facilities_inspection (id, authority, facility_id, state, assigned_to, done_on, result, note, photos,"
