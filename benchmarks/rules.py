@@ -154,14 +154,14 @@ def _put_rules(city: str) -> None:
 
 
 def _batch(number: int) -> list[Any]:  # Any: Fact, imported after Django is set up
-    """Every sensor in turn; one reading in fifty begins a wait, and most of those end before it is over."""
+    """Every sensor in turn; one reading in 51 begins a wait, and most of those end before it is over."""
     from madang.response.rules.facts import READING, Fact
 
     facts = []
     for place in range(BATCH):
         count = number * BATCH + place
         at = T + count / LOAD_PER_S
-        value = 3.0 if count % 50 == 0 else 1.0
+        value = 3.0 if count % 51 == 0 else 1.0
         device = f"urn:ngsi-ld:WaterLevel:{count % SENSORS}"
         facts.append(Fact(READING, "WaterLevel/level", device, at, at, "simulated", "sensor", value, 128.88, 35.22))
     return facts

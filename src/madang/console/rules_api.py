@@ -55,6 +55,7 @@ Rules and their versions
 What rules do to incidents
     GET  incidents/{id}/deeds    {deeds: [{id, incident_id, rule "name@n", kind, state: done|asked|confirmed|declined|
                                  impossible, effect, text_ko, text_en, reason, at, decided_by, decided_at, needs}]}
+                                 effect: what the rule said, and once done camera_ids, run_id, message_id or grant_id
     POST rules/deeds/{id}/confirm|decline  {reason?} → deed (409 where it was answered already)
 
 Decision tables (kinds priority, grant, notify)

@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 
 from madang.identity.actors import actor_of_person
-from madang.identity.rights import Actor, Role
+from madang.identity.models import Authority
+from madang.identity.rights import Actor, Role, system_actor
 from madang.journal import civic
-from madang.kernel.errors import ConflictError, ForbiddenError
+from madang.kernel.errors import BadRequestError, ConflictError, ForbiddenError
 from madang.response.models import Incident, Task
 from madang.response.rules import effects
 from madang.response.rules.domain import Step
 from madang.response.rules.models import Deed, Firing
+from madang.response.sop import queries as sops
+from madang.response.sop import seed
 from tests.conftest import MakePerson
+from tests.response.conftest import furnish
 from tests.response.rules.conftest import HALL, Room
 from tests.response.rules.playing import LEVEL, level, rule_json
 
@@ -135,7 +139,28 @@ def test_nothing_is_asked_about_what_is_over(room: Room) -> None:
 
 def test_auto_cannot_be_accepted_where_nothing_reaches_outside(room: Room) -> None:
     row = room.shadow(rule_json(NOW, effects=[{"do": "record"}]))
-    from madang.kernel.errors import BadRequestError
-
     with pytest.raises(BadRequestError):
         room.step(row, Step.PUBLISH, accept_auto=True)
+
+
+def test_cameras_shown_are_the_best_for_the_place_and_are_kept_with_the_deed(room: Room) -> None:
+    furnish(Authority.objects.get(code=room.city))
+    room.publish(rule_json(NOW, effects=[{"do": "show", "cameras": 2}]))
+    fact = level(3.0, 0)
+    fact.lon, fact.lat, fact.mode = *HALL, "simulated"
+    room.feed(fact)
+    room.settle()
+    deed = Deed.objects.get()
+    assert (deed.state, len(deed.effect["camera_ids"])) == ("done", 2)
+    assert effects.told_of(deed)[0] == "카메라 2대를 보입니다"
+
+
+def test_a_checklist_is_started_and_linked(room: Room) -> None:
+    with civic.transaction() as tx:
+        seed.plant(tx, system_actor(room.city), room.city, room.now)
+    code = str(sops.published(room.city)[0]["code"])
+    incident = _flood(room, {"do": "start_sop", "code": code})
+    deed = Deed.objects.get(incident_id=incident.id, kind="start_sop")
+    assert deed.state == "done", deed.reason
+    assert deed.effect["run_id"] in {one["id"] for one in sops.of_incident(room.second, incident.id)}
+    assert effects.told_of(deed)[0].endswith("시작합니다")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -81,7 +81,7 @@ def deliver(delivery: Delivery) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """One effect under way."""
+    """One effect under way; `found` is what came of it: which cameras, which run, which message."""
 
     tx: Session
     actor: Actor
@@ -89,6 +89,7 @@ class Doing:
     cited: str
     place: int
     now: datetime
+    found: dict[str, Any] = field(default_factory=dict)  # Any: JSON values
 
 
 def carry_out(
@@ -144,7 +145,7 @@ def _try(doing: Doing, deed: Deed, effect: Effect, state: str) -> None:
     except MadangError as error:
         _impossible(doing, deed, error.ko or error.detail)
         return
-    deed.state = state
+    deed.state, deed.effect = state, {**deed.effect, **doing.found}
     deed.save()
     _audit(doing, deed, f"rule.{deed.kind}")
 
@@ -197,6 +198,7 @@ def _show(doing: Doing, effect: Show) -> None:
         ids = [camera.id for camera in found]
     if not ids:
         raise ConflictError("no camera to show: the place is unknown or none sees it", ko="보일 카메라가 없습니다.")
+    doing.found["camera_ids"] = ids
     _line(doing, "rule_show", f"카메라 {len(ids)}대 표시", f"{len(ids)} cameras shown", {"cameras": ids})
 
 
@@ -222,7 +224,8 @@ def _facts(doing: Doing) -> dict[str, str | int]:
 
 def _start_sop(doing: Doing, effect: StartSop) -> None:
     sop = _room("sop")
-    sop.start(doing.tx, doing.actor, doing.incident.id, effect.code, doing.now, rule=doing.cited)
+    run = sop.start(doing.tx, doing.actor, doing.incident.id, effect.code, doing.now, rule=doing.cited)
+    doing.found["run_id"] = run.pk
 
 
 def _send(doing: Doing, effect: Message) -> None:
@@ -241,7 +244,7 @@ def _send(doing: Doing, effect: Message) -> None:
         rule=doing.cited,
         ref=f"{doing.cited}#{doing.place}",
     )
-    messaging.send(doing.tx, doing.actor, wanted, doing.now)
+    doing.found["message_id"] = messaging.send(doing.tx, doing.actor, wanted, doing.now).pk
 
 
 def _room(name: str) -> Any:  # Any: a module of a room beside the ones rules are built on
@@ -261,7 +264,7 @@ def _propose(doing: Doing, effect: Ask) -> None:
         raise ConflictError("the incident has no video case", ko="영상 사건이 없어 제공할 수 없습니다.")
     agency = effect.agency or published_tables.proposes(incident.authority_id, _facts(doing))[1]
     kind, code = ("agency", agency) if agency else ("control_room", incident.authority_id)
-    video.request_grant(
+    grant = video.request_grant(
         doing.tx,
         doing.actor,
         case_id=incident.case_id,
@@ -271,6 +274,7 @@ def _propose(doing: Doing, effect: Ask) -> None:
         facts={"crime_class": incident.class_code, "code": incident.priority, "place_state": incident.place_state},
         now=doing.now,
     )
+    doing.found["grant_id"] = grant.pk
 
 
 _DOERS: Mapping[type, Callable[[Doing, Any], None]] = {  # Any: each takes its own effect
@@ -357,10 +361,15 @@ def _answered(doing: Doing, deed: Deed, actor: Actor, yes: bool) -> None:
     changes.touch(doing.tx, kind="incident", ref=incident.id, authority=incident.authority_id, now=doing.now)
 
 
+_OUTCOMES = frozenset({"run_id", "message_id", "grant_id"})
+"""What a deed's effect holds besides what the rule said."""
+
+
 def told_of(deed: Deed) -> tuple[str, str]:
     """What an effect is in words: for one that is asked, the question."""
+    wanted = {name: value for name, value in deed.effect.items() if name not in _OUTCOMES}
     try:
-        effect: Effect = msgspec.convert(deed.effect, _EFFECT)
+        effect: Effect = msgspec.convert(wanted, _EFFECT)
     except msgspec.ValidationError:
         return deed.kind, deed.kind
     if isinstance(effect, Ask | Message):
