@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from madang.journal import civic
-from madang.kernel.errors import ConflictError, ForbiddenError
+from madang.kernel.errors import BadRequestError, ConflictError, ForbiddenError
 from madang.response.models import Incident
-from madang.response.rules import follower, memories, running, saying
+from madang.response.rules import commands, follower, memories, running, saying
 from madang.response.rules.domain import Step
 from madang.response.rules.models import Firing, RuleMemory, RuleVersion
+from madang.response.rules.tables import Kind, Policy
 from madang.response.signals import intake
 from madang.response.signals.models import Signal
 from tests.response.rules.conftest import HALL, Room
@@ -289,3 +290,42 @@ def test_only_one_version_of_a_rule_is_worked_on_at_a_time(room: Room) -> None:
     room.draft(RULE)
     with pytest.raises(ConflictError):
         room.draft(RULE, by=room.second)
+
+
+# -------------------------------------------------------------------------------------------------- decision tables
+
+
+def _table(room: Room, kind: Kind, policy: Policy, *rows: dict[str, Any]) -> None:  # Any: JSON values
+    with civic.transaction() as tx:
+        row = commands.draft_table(tx, room.writer, room.city, kind, policy, list(rows), "", room.now)
+        commands.publish_table(tx, room.second, row.id, room.now)
+
+
+def test_a_rule_without_a_priority_of_its_own_takes_the_tables(room: Room) -> None:
+    sunday = {"name": "sunday", "when": {"weekday": {"values": ["sun"]}}, "then": {"priority": 1}}
+    _table(room, Kind.PRIORITY, Policy.FIRST, sunday, {"name": "rest", "then": {"priority": 4}})
+    definition = {**rule_json({**HIGH, "dwell_s": 0}), "signal": {"class_code": "flood"}}
+    room.publish(definition)
+    room.feed(level(3.0, 0))
+    room.feed(level(3.0, 86_400, device="urn:ngsi-ld:WaterLevel:2"))
+    assert [one.priority for one in room.made()] == [1, 4]
+
+
+def test_a_faulty_table_is_not_published_and_its_writer_never_publishes_it(room: Room) -> None:
+    gap = {"name": "night", "when": {"hour": {"low": 22}}, "then": {"priority": 1}}
+    with pytest.raises(BadRequestError):
+        _table(room, Kind.PRIORITY, Policy.FIRST, gap)
+    with civic.transaction() as tx:
+        rest = [{"name": "rest", "then": {"priority": 4}}]
+        row = commands.draft_table(tx, room.writer, room.city, Kind.PRIORITY, Policy.FIRST, rest, "", room.now)
+    with pytest.raises(ForbiddenError), civic.transaction() as tx:
+        commands.publish_table(tx, room.writer, row.id, room.now)
+
+
+def test_every_step_of_a_rules_life_stands_in_the_audit_chain(room: Room) -> None:
+    row = room.publish(RULE)
+    room.step(row, Step.RETIRE, reason="공사")
+    with civic.reading() as tx:
+        actions = [one[0] for one in tx.execute("SELECT action FROM journal_audit ORDER BY seq")]
+    steps = ("drafted", "check", "replay_asked", "replay", "shadow", "publish", "retire")
+    assert [one for one in actions if one.startswith("rule.")] == [f"rule.{step}" for step in steps]
