@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Incident, Task } from "../src/api/types";
 import { mainMove, movesFor } from "../src/incident/moves";
-import { camerasOf, circle, fetchBox, healthOfBadness, holds, offset, sector, viewOf } from "../src/map/geo";
+import { camerasOf, circle, cut, fetchBox, healthOfBadness, holds, offset, sector, viewOf } from "../src/map/geo";
 import { styleFor } from "../src/map/style";
 import { select, urgencyOf } from "../src/queue/order";
 
@@ -105,6 +105,16 @@ describe("shapes on the map", () => {
     const camera = { lon: 128.9, lat: 35.2, hfov_deg: 60, range_m: 50 };
     expect(viewOf({ ...camera, azimuth_deg: null }).known).toBe(false);
     expect(viewOf({ ...camera, azimuth_deg: 0 }).known).toBe(true);
+  });
+
+  it("cuts a view where a building stands in the way, and nowhere else", () => {
+    const free = Array.from({ length: 120 }, (_, direction) => (direction < 10 ? 20 : null));
+    const ring = cut(128.9, 35.2, circle(128.9, 35.2, 80), free);
+    const metres = ring.map(([lon, lat]) => Math.hypot((lon - 128.9) * 111_320 * Math.cos((35.2 * Math.PI) / 180), (lat - 35.2) * 111_320));
+    expect(Math.min(...metres)).toBeCloseTo(20, 0);
+    expect(Math.max(...metres)).toBeCloseTo(80, 0);
+    expect(metres.filter((each) => each < 21).length).toBeGreaterThan(8);
+    expect(metres.filter((each) => each < 21).length).toBeLessThan(13);
   });
 
   it("read the camera table by column name, whatever the order and the additions", () => {

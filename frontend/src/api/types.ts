@@ -126,6 +126,7 @@ export interface RankedCamera {
   score: number;
   grant_id: string | null;
   reasons: { ko: string; en: string }[];
+  free_m?: (number | null)[] | null;
 }
 
 export type GrantKind = "case" | "roster" | "break_glass";

@@ -5,6 +5,8 @@ import type { Health, MapCamera } from "../api/types";
 type Ring = [number, number][];
 
 const METRES_PER_DEGREE = 111_320;
+/** As fine as the horizons of cameras. */
+const STEP_DEG = 3;
 
 /** The point `metres` away on `bearing` (0 = north, clockwise); good to centimetres at camera ranges. */
 export function offset(lon: number, lat: number, bearingDeg: number, metres: number): [number, number] {
@@ -14,7 +16,7 @@ export function offset(lon: number, lat: number, bearingDeg: number, metres: num
   return [lon + east, lat + north];
 }
 
-export function circle(lon: number, lat: number, radiusM: number, steps = 48): Ring {
+export function circle(lon: number, lat: number, radiusM: number, steps = 120): Ring {
   const ring: Ring = [];
   for (let i = 0; i <= steps; i += 1) ring.push(offset(lon, lat, (i * 360) / steps, radiusM));
   return ring;
@@ -23,7 +25,7 @@ export function circle(lon: number, lat: number, radiusM: number, steps = 48): R
 /** The pie a surveyed camera looks into. */
 export function sector(lon: number, lat: number, azimuthDeg: number, hfovDeg: number, rangeM: number): Ring {
   if (hfovDeg >= 360) return circle(lon, lat, rangeM);
-  const steps = Math.max(4, Math.ceil(hfovDeg / 6));
+  const steps = Math.max(4, Math.ceil(hfovDeg / STEP_DEG));
   const ring: Ring = [[lon, lat]];
   for (let i = 0; i <= steps; i += 1) {
     ring.push(offset(lon, lat, azimuthDeg - hfovDeg / 2 + (hfovDeg * i) / steps, rangeM));
@@ -32,16 +34,32 @@ export function sector(lon: number, lat: number, azimuthDeg: number, hfovDeg: nu
   return ring;
 }
 
+/** A ring cut where buildings stand in the way: `freeM` holds metres for directions from north clockwise. */
+export function cut(lon: number, lat: number, ring: Ring, freeM: readonly (number | null)[]): Ring {
+  const east = METRES_PER_DEGREE * Math.cos((lat * Math.PI) / 180);
+  return ring.map(([x, y]) => {
+    const [dx, dy] = [(x - lon) * east, (y - lat) * METRES_PER_DEGREE];
+    const metres = Math.hypot(dx, dy);
+    if (metres < 0.5) return [x, y];
+    const bearing = ((Math.atan2(dx, dy) * 180) / Math.PI + 360) % 360;
+    const free = freeM[Math.floor((bearing / 360) * freeM.length) % freeM.length] ?? Infinity;
+    return free < metres ? offset(lon, lat, bearing, free) : [x, y];
+  });
+}
+
 export interface View {
   ring: Ring;
   known: boolean;
 }
 
-/** What a camera may see: a sector where its direction was surveyed, else a disc marked unknown. */
-export function viewOf(camera: Pick<MapCamera, "lon" | "lat" | "azimuth_deg" | "hfov_deg" | "range_m">): View {
-  const { lon, lat, azimuth_deg, hfov_deg, range_m } = camera;
-  if (azimuth_deg === null) return { ring: circle(lon, lat, range_m), known: false };
-  return { ring: sector(lon, lat, azimuth_deg, hfov_deg, range_m), known: true };
+type Viewing = Pick<MapCamera, "lon" | "lat" | "azimuth_deg" | "hfov_deg" | "range_m"> & { free_m?: readonly (number | null)[] | null };
+
+/** What a camera may see: a sector where its direction was surveyed, else a disc marked unknown; less what buildings hide. */
+export function viewOf(camera: Viewing): View {
+  const { lon, lat, azimuth_deg, hfov_deg, range_m, free_m } = camera;
+  const known = azimuth_deg !== null;
+  const ring = azimuth_deg === null ? circle(lon, lat, range_m) : sector(lon, lat, azimuth_deg, hfov_deg, range_m);
+  return { ring: free_m ? cut(lon, lat, ring, free_m) : ring, known };
 }
 
 /** Worse is higher: offline, then degraded, then unknown, then ok. */

@@ -28,7 +28,8 @@ from madang.video.models import GrantCamera, VideoGrant, ViewSession
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from madang.video.ranking import CameraView, RankedCamera
+    from madang.video.horizon import distances
+from madang.video.ranking import CameraView, RankedCamera
 
 INCIDENT_OPEN = [state.value for state in OPEN_STATES]
 GRANT_OPEN = [state.value for state in GRANT_OPEN_STATES]
@@ -95,6 +96,8 @@ class RankedRow(TypedDict):
     score: float
     grant_id: str | None
     reasons: list[dict[str, str]]
+    free_m: list[float | None] | None
+    """How far it sees in each direction before a building, from north clockwise; None where nothing is in its way."""
 
 
 def _instant(value: datetime | None) -> str | None:
@@ -288,4 +291,5 @@ def _ranked_row(ranked: RankedCamera, grant_id: str | None) -> RankedRow:
         "score": ranked.score,
         "grant_id": grant_id,
         "reasons": [{"ko": reason.ko, "en": reason.en} for reason in ranked.reasons],
+        "free_m": distances(camera.horizon),
     }

@@ -56,6 +56,14 @@ def free_m(horizon: bytes, bearing_deg: float) -> float:
     return math.inf if value == OPEN else value / 10
 
 
+def distances(horizon: bytes) -> list[float | None] | None:
+    """A horizon as metres for each direction, None where nothing is in the way; None for an empty one."""
+    if not horizon:
+        return None
+    values = memoryview(horizon).cast("H")
+    return [None if value == OPEN else value / 10 for value in values]
+
+
 def is_hidden(horizon: bytes, bearing_deg: float, distance_m: float) -> bool:
     """Whether a building stands between a camera and a place."""
     return distance_m > free_m(horizon, bearing_deg) + BEHIND_WALL_M

@@ -83,7 +83,7 @@ def _import(log: imports.ImportLog, path: Path, authority: str) -> None:
     if not tally.counts["taken"]:
         raise refusal("no row that could be read", "읽을 수 있는 행이 하나도 없습니다. 문제 목록을 보십시오.")
     log.run.total = log.run.progress
-    built = index.rebuild(authority, log.clock())
+    built = index.rebuild(authority, log.clock(), lambda _: log.alive(log.run.progress, log.run.total))
     bad = {"not_imported": tally.counts["not_imported"]}
     counts = {"rows": log.run.progress, **{k: v for k, v in tally.counts.items() if k != "taken"}, **bad}
     log.finish(
