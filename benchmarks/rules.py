@@ -6,10 +6,12 @@ memories, waits and cursor in one durable transaction per batch; the load to be 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +90,7 @@ def _cost(name: str, ours_us: float) -> Result:
 def _follower(batches: int) -> list[Result]:
     with tempfile.TemporaryDirectory() as directory:
         _prepare(Path(directory))
-        per_s = _followed(batches)
+        per_s = asyncio.run(_followed(Path(directory) / "hub.sqlite3", batches))
     name = f"rules: changes/s followed, {SENSORS:,} sensors, 10 rules, durable"
     return [Result(name, per_s, LOAD_PER_S, per_s / LOAD_PER_S, 4.0, "1/s")]
 
@@ -108,31 +110,56 @@ def _prepare(directory: Path) -> None:
     call_command("migrate", verbosity=0)
 
 
-def _followed(batches: int) -> float:
-    from madang.identity.models import Authority
+@dataclass
+class _Lent:
+    """What the site lends."""
+
+    hub: Any  # Any: the hub, imported when Django is set up
+    clock: Any  # Any: a clock
+
+
+async def _followed(store: Path, batches: int) -> float:
+    """Readings lie in the hub's feed; the follower reads, decides and writes until it has caught up."""
+    from madang.hub.config import HubConfig
+    from madang.hub.hub import Hub
     from madang.kernel.clock import system_clock
-    from madang.response.rules import follower
+    from madang.response.rules.follower import Follower
 
-    city = Authority.objects.get_or_create(code="48250", defaults=CITY)[0].code
-    _put_rules(city)
-    cursor: str | None = None
-    rounds = [_batch(number) for number in range(batches)]
+    hub = await Hub.open(HubConfig(store=str(store)))
+    follower = Follower(_Lent(hub, system_clock))
+    await hub.ingest(CITY, _batch(0), source="bench")
+    await asyncio.to_thread(_put_rules)
+    while await follower.step():
+        pass
+    for number in range(1, batches + 1):
+        await hub.ingest(CITY, _batch(number), source="bench")
     began_s = time.perf_counter()
-    for number, facts in enumerate(rounds):
-        assert follower.digest(city, "hub", cursor, f"c{number}", facts, system_clock())
-        cursor = f"c{number}"
-    return batches * BATCH / (time.perf_counter() - began_s)
+    while await follower.step():
+        pass
+    per_s = batches * BATCH / (time.perf_counter() - began_s)
+    assert await asyncio.to_thread(_remembered) == min(SENSORS, batches * BATCH) * 2
+    await hub.close()
+    return per_s
 
 
-CITY = {"name_ko": "김해시", "name_en": "Gimhae", "lon": 128.889, "lat": 35.228}
+def _remembered() -> int:
+    from madang.response.rules.models import RuleMemory
+
+    return RuleMemory.objects.count()
 
 
-def _put_rules(city: str) -> None:
+CITY = "48250"
+
+
+def _put_rules() -> None:
     """Ten in force: a threshold that waits, a rate, and eight that listen to something else."""
+    from madang.identity.models import Authority
     from madang.kernel.clock import system_clock
     from madang.response.rules.models import RuleVersion
 
     now = system_clock()
+    place = {"lon": 128.889, "lat": 35.228}
+    Authority.objects.get_or_create(code=CITY, defaults={"name_ko": "김해시", "name_en": "Gimhae", **place})
     level = {"from": "reading", "type": "WaterLevel", "attribute": "level"}
     whens: list[dict[str, Any]] = [  # Any: JSON values
         {"op": "threshold", "source": level, "limit": 2.5, "reset": 2.2, "dwell_s": 60},
@@ -142,7 +169,7 @@ def _put_rules(city: str) -> None:
     for number, when in enumerate(whens):
         definition = {"title_ko": "시험", "when": when, "signal": {"class_code": "flood"}, "conditions": SIX_TERMS[1:2]}
         RuleVersion.objects.create(
-            authority_id=city,
+            authority_id=CITY,
             name=f"bench-{number}",
             number=1,
             stage="published",
@@ -153,18 +180,18 @@ def _put_rules(city: str) -> None:
         )
 
 
-def _batch(number: int) -> list[Any]:  # Any: Fact, imported after Django is set up
-    """Every sensor in turn; one reading in 51 begins a wait, and most of those end before it is over."""
-    from madang.response.rules.facts import READING, Fact
-
-    facts = []
-    for place in range(BATCH):
-        count = number * BATCH + place
-        at = T + count / LOAD_PER_S
-        value = 3.0 if count % 51 == 0 else 1.0
-        device = f"urn:ngsi-ld:WaterLevel:{count % SENSORS}"
-        facts.append(Fact(READING, "WaterLevel/level", device, at, at, "simulated", "sensor", value, 128.88, 35.22))
-    return facts
+def _batch(number: int) -> list[dict[str, Any]]:  # Any: JSON values
+    """Every sensor in turn; one reading in 51 begins a wait, which the sensor's next one ends."""
+    first = number * BATCH
+    return [
+        {
+            "id": f"urn:ngsi-ld:WaterLevel:{count % SENSORS}",
+            "type": "WaterLevel",
+            "level": {"type": "Property", "value": 3.0 if count % 51 == 0 else 1.0},
+            "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [128.88, 35.22]}},
+        }
+        for count in range(first, first + BATCH)
+    ]
 
 
 if __name__ == "__main__":
