@@ -45,17 +45,20 @@ def run(quick: bool) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         gazetteer, took_s, size = _built(Path(folder), entries)
         questions = asked(entries, per_form)
-        right, times = _judged(gazetteer, [(one.text, one.entry) for one in questions])
-        hard, _ = _judged(gazetteer, _without_town(entries, questions))
-        by_hand, _ = _judged(gazetteer, [(text, HAND_MADE[key]) for text, key in BY_HAND])
+        right, times, cpu = _judged(gazetteer, [(one.text, one.entry) for one in questions])
+        hard, *_ = _judged(gazetteer, _without_town(entries, questions))
+        by_hand, *_ = _judged(gazetteer, [(text, HAND_MADE[key]) for text, key in BY_HAND])
         bare_ms = _bare_lookup_ms(Path(folder) / "index.sqlite3")
-    times.sort()
-    p95 = times[int(0.95 * len(times))]
+    p95, p95_cpu = _p95(times), _p95(cpu)
     shown = f"{len(entries):,} addresses"
-    print(f"p50 {times[len(times) // 2]:.2f} ms, max {times[-1]:.1f} ms; one row by its key {bare_ms:.3f} ms;", end=" ")
+    print(
+        f"p50 {sorted(times)[len(times) // 2]:.2f} ms, max {max(times):.1f} ms; one row by its key {bare_ms:.3f} ms;",
+        end=" ",
+    )
     print(f"index {size / 1e6:.0f} MB, memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
     return [
         Result(f"search among {shown}, p95", p95, LIMIT_MS, p95 / LIMIT_MS, 1.0, "ms", at_least=False),
+        Result("the same in CPU time, p95", p95_cpu, LIMIT_MS, p95_cpu / LIMIT_MS, 1.0, "ms", at_least=False),
         Result(f"right first candidate of {len(questions)} forms", right, 1.0, right, RIGHT, "share"),
         Result(f"right first candidate of {len(BY_HAND)} forms by hand", by_hand, 1.0, by_hand, RIGHT, "share"),
         Result("the same forms without their town", hard, 1.0, hard, 0.8, "share"),
@@ -103,8 +106,8 @@ def _gather(gathered: Staging, path: Path) -> None:
             gathered.commit()
 
 
-def _judged(gazetteer: Gazetteer, questions: Sequence[tuple[str, Entry]]) -> tuple[float, list[float]]:
-    """The share of questions whose first candidate is the address meant, and what each took, milliseconds."""
+def _judged(gazetteer: Gazetteer, questions: Sequence[tuple[str, Entry]]) -> tuple[float, list[float], list[float]]:
+    """The share of questions whose first candidate is the address meant, and what each took by clock and CPU, ms."""
     import pyproj
 
     from madang.kernel.geometry import Point, distance_m
@@ -113,14 +116,19 @@ def _judged(gazetteer: Gazetteer, questions: Sequence[tuple[str, Entry]]) -> tup
 
     to_degrees = pyproj.Transformer.from_crs(5179, 4326, always_xy=True)
     search(gazetteer, "가온로 1")
-    times, right = [], 0
+    times, cpu, right = [], [], 0
     for text, entry in questions:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.thread_time()
         found: list[Candidate] = best(search(gazetteer, text), 5)
         times.append((time.perf_counter() - began) * 1e3)
+        cpu.append((time.thread_time() - worked) * 1e3)
         lon, lat = to_degrees.transform(entry.x, entry.y)
         right += bool(found) and distance_m(found[0].point, Point(lon, lat)) < 1
-    return right / max(1, len(questions)), times
+    return right / max(1, len(questions)), times, cpu
+
+
+def _p95(values: Sequence[float]) -> float:
+    return sorted(values)[int(0.95 * len(values))]
 
 
 def _without_town(entries: Sequence[Entry], questions: Sequence[Asked]) -> list[tuple[str, Entry]]:
