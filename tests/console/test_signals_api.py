@@ -97,6 +97,21 @@ def test_shelves_are_made_listed_and_ended_from_the_screen(authority: Authority,
     assert len(operator.get("/signals/shelves?ended=true").json()["shelves"]) == 1
 
 
+def test_the_most_talkative_devices_come_first_and_tell_whether_they_are_shelved(
+    authority: Authority, desk: MakeDesk
+) -> None:
+    take_in(authority.code, 3)
+    take_in(authority.code, 2, "fire")
+    operator = desk(Role.OPERATOR)
+    operator.post("/signals/shelves", {"source": "sensor", "device": "D-1", "minutes": 30, "reason": "점검"})
+    devices = operator.get("/signals/talkers").json()["devices"]
+    assert [(row["device"], row["signals"], row["shelved"]) for row in devices] == [
+        ("D-0", 2, False),
+        ("D-1", 2, True),
+        ("D-2", 1, False),
+    ]
+
+
 def test_a_report_by_hand_is_taken_once_and_found_again(authority: Authority, desk: MakeDesk) -> None:
     operator = desk(Role.OPERATOR)
     body = {"class_code": "fire", "informant": "citizen", "lon": CORNER[0], "lat": CORNER[1], "report_id": "r-1"}

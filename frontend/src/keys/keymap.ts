@@ -31,6 +31,14 @@ export const COMMANDS = [
   "tasks",
   "log",
   "handover",
+  "events",
+  "split",
+  "merge",
+  "undo",
+  "shelves",
+  "report",
+  "own",
+  "wall_page",
 ] as const;
 
 export type Command = (typeof COMMANDS)[number];
@@ -73,6 +81,14 @@ export const DEFAULTS: Bindings = {
   tasks: "KeyD",
   log: "KeyR",
   handover: "KeyH",
+  events: "KeyF",
+  split: "KeyO",
+  merge: "KeyU",
+  undo: "Shift+KeyU",
+  shelves: "KeyY",
+  report: "Shift+KeyI",
+  own: "Shift+KeyM",
+  wall_page: "Shift+KeyW",
 };
 
 /** The chord of a press, or null where it must not be a command: typing in a field, or a chord of the browser. */

@@ -1,6 +1,8 @@
 /** What each keyboard command does at the desk. The same actions have buttons. */
 
+import type { Incident } from "../api/types";
 import { askReason, approveFirst } from "../incident/actions";
+import { deeds } from "../signals/deeds.svelte";
 import { desk } from "../state/desk.svelte";
 import { settings } from "../state/settings.svelte";
 import type { Command } from "./keymap";
@@ -34,7 +36,26 @@ const COMMANDS: Record<Command, () => void> = {
   tasks: () => onDuty(() => (desk.dialog = { kind: "tasks" })),
   log: () => onDuty(() => (desk.dialog = { kind: "log", incidentId: desk.selectedId })),
   handover: () => onDuty(() => (desk.dialog = { kind: "handover" })),
+  events: () => seeing(() => (desk.dialog = { kind: "events", incidentId: heldBy(desk.selected) })),
+  split: () => void deeds.splitChosen(),
+  merge: () => deeds.askMerge(),
+  undo: () => void deeds.undo(),
+  shelves: () => seeing(() => (desk.dialog = { kind: "shelves", device: null })),
+  report: () => {
+    if (desk.can("send_signal")) desk.dialog = { kind: "report" };
+  },
+  own: () => (desk.filter = desk.filter === "mine" ? "open" : "mine"),
+  wall_page: () => void window.open("/wall", "madang-wall"),
 };
+
+function seeing(show: () => void): void {
+  if (desk.can("view_incident")) show();
+}
+
+/** A chosen storm or incident with signals is searched itself; else the whole city is. */
+function heldBy(incident: Incident | null): string | null {
+  return incident !== null && (incident.signal_count ?? 0) > 0 ? incident.id : null;
+}
 
 function onDuty(show: () => void): void {
   if (desk.can("keep_duty")) show();

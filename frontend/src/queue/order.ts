@@ -73,3 +73,13 @@ export function urgencyOf(priority: number): Urgency {
   if (priority <= 1) return "emergency";
   return priority === 2 ? "caution" : "notice";
 }
+
+/** Rows that stand in the upper part of the queue, never folded: open and urgent. */
+export function isUrgentRow(row: Pick<Incident, "priority" | "state">): boolean {
+  return row.priority <= 1 && isOpen(row);
+}
+
+/** A storm holds many events in one row. */
+export function isStorm(row: Pick<Incident, "class_code">): boolean {
+  return row.class_code === "storm";
+}

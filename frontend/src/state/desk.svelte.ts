@@ -6,6 +6,7 @@ import { answerTheLine } from "../duty/beat";
 import { EMPTY, evolve, fromSnapshot, newEmergencies, NUDGES, type Change, type LiveState, type Nudge } from "../live/live";
 import { LiveLine, SILENT_AFTER_MS, type LineState } from "../live/stream";
 import { USUAL_CLASSES, type IncidentClass } from "../queue/classes";
+import { arrange, NOTHING_SHOWN, type Arranged } from "../queue/arrange";
 import { select, type QueueFilter } from "../queue/order";
 import { Alarm } from "../shell/alarm";
 import { claimsLost, netThrown, TEXTS, type Text } from "../text/texts";
@@ -44,12 +45,18 @@ export type Dialog =
   | { kind: "duty" }
   | { kind: "handover" }
   | { kind: "tasks" }
-  | { kind: "log"; incidentId: string | null };
+  | { kind: "log"; incidentId: string | null }
+  | { kind: "events"; incidentId: string | null }
+  | { kind: "merge"; incident: Incident }
+  | { kind: "shelves"; device: { source: string; device: string; mode: string } | null }
+  | { kind: "report" };
 
 export interface Toast {
   id: number;
   tone: "good" | "bad" | "plain";
   text: string;
+  /** What may be done about it, e.g. undoing it. */
+  action?: { text: Text; run: () => void };
 }
 
 export interface MapHandle {
@@ -90,6 +97,8 @@ class Desk {
   searching = $state(false);
   busy = $state(false);
   soundReady = $state(false);
+  /** A wall nobody sits at: it shows, but proves no presence, sounds no alarm and keeps its own address. */
+  kiosk = false;
   map: MapHandle | null = null;
   readonly alarm = new Alarm();
 
@@ -100,7 +109,15 @@ class Desk {
 
   private incidents = $derived(this.live.incidents);
   private tasks = $derived(this.live.tasks);
-  queue = $derived(select(this.incidents.values(), this.filter, this.myId, this.tasks));
+  /** Only this class, or all (""). */
+  queueClass = $state("");
+  /** Somebody's pointer or focus is on the queue: its order is held. */
+  handOn = $state(false);
+  private before: Arranged = NOTHING_SHOWN;
+  private beforeOf = "";
+  wanted = $derived(select(this.incidents.values(), this.filter, this.myId, this.tasks));
+  arranged = $derived.by(() => this.arrangeQueue());
+  queue = $derived(this.rowsOf([...this.arranged.urgent, ...this.arranged.rest]));
 
   constructor() {
     setInterval(() => this.repeatAlarm(), ALARM_EVERY_MS);
@@ -141,6 +158,18 @@ class Desk {
     const held = this.detail.phase === "ready" && this.detail.id === id ? this.detail.data : null;
     if (row === null || held === null) return row ?? held;
     return held.version > row.version ? held : { ...held, ...row };
+  }
+
+  private arrangeQueue(): Arranged {
+    const of = `${this.filter} ${this.queueClass}`;
+    const held = this.handOn && of === this.beforeOf;
+    const rows = this.queueClass === "" ? this.wanted : this.wanted.filter((row) => row.class_code === this.queueClass || row.priority <= 1);
+    this.beforeOf = of;
+    return (this.before = arrange(this.before, rows, this.incidents, held));
+  }
+
+  rowsOf(ids: readonly string[]): Incident[] {
+    return ids.flatMap((id) => this.incidents.get(id) ?? []);
   }
 
   grantsOf(incidentId: string): Grant[] {
@@ -240,7 +269,7 @@ class Desk {
 
   private onHeard(): void {
     this.heardAt = clock.now;
-    if (this.can("keep_duty")) answerTheLine(Date.now(), (count) => this.toast("bad", settings.say(claimsLost(count))));
+    if (!this.kiosk && this.can("keep_duty")) answerTheLine(Date.now(), (count) => this.toast("bad", settings.say(claimsLost(count))));
   }
 
   private onLine(state: LineState, why: Refusal | null): void {
@@ -266,7 +295,7 @@ class Desk {
   }
 
   private notice(emergencies: Incident[]): void {
-    if (emergencies.length === 0) return;
+    if (emergencies.length === 0 || this.kiosk) return;
     for (const row of emergencies) this.unheard.set(row.id, ALARM_TIMES);
     this.spoken = emergencies
       .map((row) => `${TEXTS.emergency.ko} ${row.class_ko} ${row.number} ${row.place.address ?? TEXTS.place_missing.ko}`)
@@ -297,7 +326,7 @@ class Desk {
     this.relocating = null;
     if (id === this.selectedId) return;
     this.selectedId = id;
-    history.replaceState(null, "", id === null ? location.pathname : `#incident=${id}`);
+    if (!this.kiosk) history.replaceState(null, "", id === null ? location.pathname : `#incident=${id}`);
     this.detail = id === null ? { phase: "none" } : { phase: "loading", id };
     if (id === null) return;
     this.loadDetailSoon(0);
@@ -340,7 +369,7 @@ class Desk {
     }
   }
 
-  private take(row: Incident): void {
+  take(row: Incident): void {
     this.live = evolve(this.live, [{ seq: "", kind: "incident", ref: row.id, op: "upsert", row }]);
     if (row.id === this.selectedId) this.loadDetailSoon(50);
   }
@@ -519,10 +548,10 @@ class Desk {
     });
   }
 
-  toast(tone: Toast["tone"], text: string): void {
+  toast(tone: Toast["tone"], text: string, action?: Toast["action"]): void {
     const id = (this.toastId += 1);
-    this.toasts = [...this.toasts.slice(-3), { id, tone, text }];
-    setTimeout(() => this.dropToast(id), tone === "bad" ? 9_000 : 4_000);
+    this.toasts = [...this.toasts.slice(-3), { id, tone, text, ...(action ? { action } : {}) }];
+    setTimeout(() => this.dropToast(id), action ? 20_000 : tone === "bad" ? 9_000 : 4_000);
   }
 
   dropToast(id: number): void {

@@ -25,6 +25,9 @@ export const TEXTS = {
   office: t("업무 관리 화면", "Back office"),
   hub: t("데이터 허브", "Data hub"),
   facilities: t("시설물", "Facilities"),
+  rules_page: t("규칙", "Rules"),
+  review_page: t("검토", "Review"),
+  wall_page: t("상황판", "Wall"),
   failed: t("불러오지 못했습니다.", "Could not load."),
 
   login_title: t("로그인", "Log in"),
@@ -310,6 +313,14 @@ export const COMMAND_TEXTS: Record<Command, Text> = {
   tasks: t("할 일 목록", "Tasks"),
   log: t("통신 기록", "Radio and phone log"),
   handover: t("인수인계", "Hand-over"),
+  events: t("사안 찾기·펼치기", "Find or unfold events"),
+  split: t("사안 분리", "Split the event out"),
+  merge: t("사건 병합", "Merge the incident"),
+  undo: t("분리·병합 되돌리기", "Undo a split or merge"),
+  shelves: t("장치 보류 목록", "Shelved devices"),
+  report: t("신고 입력", "Enter a report"),
+  own: t("내 것만/전체", "Mine only or everybody's"),
+  wall_page: t("상황판 열기", "Open the wall"),
 };
 
 /** The published purposes of public cameras (설치 목적) as they appear in data, for people. */

@@ -218,6 +218,12 @@ def one_signal(request: SeatedRequest, signal_id: str) -> JsonRow:
 # ------------------------------------------------------------------------------------------------------ shelves
 
 
+@router.get("/signals/talkers")
+def talkers(request: SeatedRequest) -> JsonRow:
+    """The devices that said most within the last hour."""
+    return {"devices": queries.talkers(request.auth.actor, request.auth.authority, system_clock())}
+
+
 @router.get("/signals/shelves")
 def shelves(request: SeatedRequest, ended: bool = False) -> JsonRow:
     """The devices on shelves, or those taken off lately."""

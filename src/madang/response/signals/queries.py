@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from madang.identity.access import require
 from madang.identity.rights import Actor, Right, Thing
@@ -19,6 +19,7 @@ from madang.response.classes import STORM, class_named
 from madang.response.domain import URGENT_PRIORITY
 from madang.response.models import Incident
 from madang.response.queries import JsonRow, visible_incident
+from madang.response.signals.domain import BY_HAND
 from madang.response.signals.memory import on_duty
 from madang.response.signals.models import Event, Shelf, Signal, Storm
 from madang.response.tasks import response_config
@@ -281,6 +282,29 @@ def signals_on_shelf(actor: Actor, shelf_id: str, *, offset: int = 0, limit: int
         raise NotFoundError(ko="보류를 찾을 수 없습니다.")
     _may_look(actor, str(row.authority_id))
     return _page(Signal.objects.filter(shelf_id=shelf_id).order_by("-seq"), offset, limit, signal_row)
+
+
+def talkers(actor: Actor, authority: str, now: datetime, *, within_s: float = 3_600, limit: int = 20) -> list[JsonRow]:
+    """The devices that said most lately, the most talkative first, and whether each is on a shelf."""
+    _may_look(actor, authority)
+    since = instant_text(now - timedelta(seconds=within_s))
+    events = Event.objects.filter(authority_id=authority, last_at__gt=since).exclude(device__startswith=BY_HAND)
+    counted = events.values("mode", "source", "device").annotate(
+        said=Sum("signals"), of=Count("id"), last=Max("last_at")
+    )
+    aside = set(Shelf.objects.filter(authority_id=authority, ended_at="").values_list("mode", "source", "device"))
+    return [
+        {
+            "mode": row["mode"],
+            "source": row["source"],
+            "device": row["device"],
+            "signals": row["said"],
+            "events": row["of"],
+            "last_at": row["last"],
+            "shelved": (row["mode"], row["source"], row["device"]) in aside,
+        }
+        for row in counted.order_by("-said", "device")[:limit]
+    ]
 
 
 # ------------------------------------------------------------------------------------------------- alarm load
