@@ -7,15 +7,15 @@ costs no more than a few.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from madang.facilities.commands.outages import sign
 from madang.facilities.commands.register import EVERY, FacilityRow, config, put_facilities
-from madang.facilities.domain import MISSED, Cause, Condition, Down, Feed, Silence, Up, listen, silent_since
-from madang.facilities.models import Facility
+from madang.facilities.domain import ENDED, MISSED, Cause, Condition, Down, Feed, Silence, Up, listen, silent_since
+from madang.facilities.models import Facility, Outage
 from madang.facilities.seeing import note_seen
 from madang.hub.changes import Stored
 from madang.hub.contexts.context import CORE_CONTEXT
@@ -136,7 +136,7 @@ def hear(city: str, heard: Sequence[Voice], now: datetime, mode: Mode) -> Silenc
     found = listen(feeds, now)
     by_id = {facility.pk: facility for facility in watched}
     _note_heard(by_id, feeds, found, now)
-    _sign(by_id, found, now)
+    _sign(city, by_id, found, now)
     _grey(city, by_id, found, now)
     return found
 
@@ -176,16 +176,16 @@ def _note_heard(by_id: Mapping[str, Facility], feeds: Sequence[Feed], found: Sil
         note_seen(until, now)
 
 
-def _sign(by_id: Mapping[str, Facility], found: Silence, now: datetime) -> None:
+def _sign(city: str, by_id: Mapping[str, Facility], found: Silence, now: datetime) -> None:
     """Tells the outages, in small transactions, and only where something differs from what stands."""
     downs = [
         (feed.ref, Down(Cause.SILENT, silent_since(feed)))
         for feed in found.silent
         if _is_news(by_id, feed.ref, up=False)
     ]
-    ups = [
-        (feed.ref, Up(feed.heard_at)) for feed in found.speaking if feed.heard_at and _is_news(by_id, feed.ref, up=True)
-    ]
+    back = [feed for feed in found.speaking if feed.heard_at and _is_news(by_id, feed.ref, up=True)]
+    plain = _first_heard(city, by_id, [feed.ref for feed in back], now)
+    ups = [(feed.ref, Up(feed.heard_at)) for feed in back if feed.heard_at and feed.ref not in plain]
     signs: list[tuple[str, Down | Up]] = [*downs, *ups]
     for start in range(0, len(signs), _SIGNS_A_TRANSACTION):
         with civic.transaction() as tx:
@@ -193,6 +193,26 @@ def _sign(by_id: Mapping[str, Facility], found: Silence, now: datetime) -> None:
                 facility = Facility.objects.select_for_update().filter(pk=key).first()
                 if facility is not None:
                     sign(tx, facility, one, now)
+
+
+def _first_heard(city: str, by_id: Mapping[str, Facility], refs: Sequence[str], now: datetime) -> frozenset[str]:
+    """Things of which nothing was known and no outage stands: many at once when a line comes up, so set at once."""
+    unknown = [ref for ref in refs if by_id[ref].condition == Condition.UNKNOWN and not by_id[ref].hushed]
+    if not unknown:
+        return frozenset()
+    with civic.transaction() as tx:
+        standing = Outage.objects.filter(authority_id=city).exclude(state__in=[state.value for state in ENDED])
+        plain = frozenset(unknown) - frozenset(standing.values_list("facility_id", flat=True))
+        for part in _parts(sorted(plain)):
+            rows = Facility.objects.filter(pk__in=part, condition=Condition.UNKNOWN.value)
+            rows.update(condition=Condition.WORKING.value, condition_at=now)
+        changes.touch(tx, kind="facility", ref=EVERY, authority=city, now=now)
+    return plain
+
+
+def _parts(refs: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(refs), _PAGE):
+        yield refs[start : start + _PAGE]
 
 
 def _is_news(by_id: Mapping[str, Facility], key: str, *, up: bool) -> bool:
@@ -211,6 +231,7 @@ def _grey(city: str, by_id: Mapping[str, Facility], found: Silence, now: datetim
         return
     log.warning("feeds of %s are silent as a whole: %s", city, ", ".join(found.broken_groups))
     with civic.transaction() as tx:
-        rows = Facility.objects.filter(pk__in=behind, condition=Condition.WORKING.value)
-        rows.update(condition=Condition.UNKNOWN.value, condition_at=now)
+        for part in _parts(behind):
+            rows = Facility.objects.filter(pk__in=part, condition=Condition.WORKING.value)
+            rows.update(condition=Condition.UNKNOWN.value, condition_at=now)
         changes.touch(tx, kind="facility", ref=EVERY, authority=city, now=now)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice, repeat
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.db import connection
 
@@ -18,7 +20,6 @@ from madang.identity.access import require
 from madang.identity.rights import Actor, Right, Thing
 from madang.journal import changes, civic
 from madang.journal.session import Session
-from madang.kernel.canonical import canonical_json, digest
 from madang.kernel.errors import BadRequestError, NotFoundError
 from madang.kernel.ids import new_id
 from madang.kernel.mode import Mode
@@ -119,7 +120,6 @@ _INSERT_INSPECTION = (
 @dataclass(frozen=True, slots=True)
 class _Known:
     id: str
-    digest: str
     last_on: date | None
     last_result: str
     every_days: int | None
@@ -148,24 +148,48 @@ def _batches(rows: Iterable[FacilityRow]) -> Iterator[list[FacilityRow]]:
 
 
 def _put_batch(tx: Session, authority: str, rows: Sequence[FacilityRow], now: datetime, mode: Mode) -> Counts:
-    known = _known(authority, rows)
-    fresh: list[tuple[FacilityRow, str, _Known | None, str]] = []
+    marks = _digests(tx, authority, rows)
+    changed: list[tuple[FacilityRow, str]] = []
     created = 0
     for row in rows:
         Kind(row.kind)
-        mark = digest(canonical_json([row, mode]))
-        before = known.get((row.kind, row.source_key))
-        if before is None or before.digest != mark:
+        mark, before = _digest(row, mode), marks.get((row.kind, row.source_key))
+        if before != mark:
             created += before is None
-            fresh.append((row, before.id if before else new_id(), before, mark))
+            changed.append((row, mark))
+    known = _known(authority, [row for row, _ in changed if (row.kind, row.source_key) in marks])
+    fresh = [(row, *_identified(known.get((row.kind, row.source_key))), mark) for row, mark in changed]
     tx.executemany(_UPSERT, [_values(authority, *one, now, mode) for one in fresh])
     tx.executemany(_INSERT_INSPECTION, list(_inspections(authority, fresh, now, mode)))
     return Counts(created, len(fresh) - created, len(rows) - len(fresh))
 
 
+def _digest(row: FacilityRow, mode: Mode) -> str:
+    said = orjson.dumps((row, mode.value), option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(said, digest_size=24).hexdigest()
+
+
+def _digests(tx: Session, authority: str, rows: Sequence[FacilityRow]) -> dict[tuple[str, str], str]:
+    kinds = sorted({row.kind for row in rows})
+    marks, kind_marks = (", ".join(repeat("?", len(some))) for some in (rows, kinds))
+    found = tx.execute(
+        f"SELECT kind, source_key, digest FROM facilities_facility WHERE authority = ? AND kind IN ({kind_marks})"  # noqa: S608 -- placeholders
+        f" AND source_key IN ({marks})",
+        [authority, *kinds, *(row.source_key for row in rows)],
+    )
+    return {(kind, key): mark for kind, key, mark in found}
+
+
+def _identified(before: _Known | None) -> tuple[str, _Known | None]:
+    return (before.id if before else new_id()), before
+
+
 def _known(authority: str, rows: Sequence[FacilityRow]) -> dict[tuple[str, str], _Known]:
-    found = Facility.objects.filter(authority_id=authority, source_key__in=[row.source_key for row in rows])
-    names = ("pk", "digest", "last_inspected_on", "last_inspection_result", "inspect_every_days", "feed_key")
+    if not rows:
+        return {}
+    kinds, keys = {row.kind for row in rows}, [row.source_key for row in rows]
+    found = Facility.objects.filter(authority_id=authority, kind__in=kinds, source_key__in=keys)
+    names = ("pk", "last_inspected_on", "last_inspection_result", "inspect_every_days", "feed_key")
     values = found.values_list("kind", "source_key", *names, "expected_every_s")
     return {(kind, key): _Known(*rest) for kind, key, *rest in values}
 
@@ -199,7 +223,7 @@ def _values(
         row.agency_phone[:60],
         _day(row.installed_on),
         row.police_link,
-        canonical_json(dict(row.attributes)).decode(),
+        orjson.dumps(dict(row.attributes)).decode(),
         _day(last_on),
         result,
         _day(next_on(last_on, days)),
