@@ -66,6 +66,11 @@ export const DUTY = {
   bound: t("조치하면 저절로 끝납니다.", "Ends when the thing itself is done."),
 } as const;
 
+/** What stands in the way of ending duty with a good conscience. */
+export function holdsStill(count: number): Text {
+  return t(`아직 맡은 사건이 ${count}건 있습니다. 먼저 인계하십시오.`, `You still hold ${count} incidents. Hand them over first.`);
+}
+
 export const PHASES: Record<HandoverPhase, Text> = {
   offered: t("답을 기다림", "waiting"),
   accepted: t("인수함", "accepted"),

@@ -120,7 +120,11 @@ def _answer(tx: Session, actor: Actor, handover_id: str, command: Command, now: 
     if row is None:
         raise NotFoundError(ko="인수인계를 찾을 수 없습니다.")
     require(actor, Right.KEEP_DUTY, Thing(row.authority_id, agency=actor.agency))
-    items = {item.incident_id: item for item in row.items.select_related("incident")}
+    # Locked before their owners are read, so that nobody takes one over between the decision and the deed.
+    incidents = {one.pk: one for one in Incident.objects.select_for_update().filter(handover_items__handover=row)}
+    items = {item.incident_id: item for item in row.items.all()}
+    for key, item in items.items():
+        item.incident = incidents[key]
     decision = domain.decide(_state(row, items), command)
     if isinstance(decision, Rejected):
         raise _refusal(decision, row)

@@ -127,7 +127,8 @@ def unseen(tx: Session, timer: Timer, now: datetime) -> None:
 
 
 def _release_all(tx: Session, row: Presence, now: datetime) -> int:
-    held = list(Incident.objects.filter(owner=row.actor, state__in=_OPEN).order_by("priority", "opened_at"))
+    theirs = Incident.objects.select_for_update().filter(owner=row.actor, state__in=_OPEN)
+    held = list(theirs.order_by("priority", "opened_at"))
     silent = round((now - row.seen_at).total_seconds())
     for incident in held:
         actor = system_actor(incident.authority_id)
