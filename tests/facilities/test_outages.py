@@ -94,6 +94,13 @@ def test_a_restored_thing_is_watched_before_its_outage_ends_and_a_relapse_is_the
     ]
 
 
+def test_a_timer_that_keeps_whole_milliseconds_is_not_lost_to_the_rest(city: str, fire: Fire) -> None:
+    down(thing("sensor"), 0.0007)
+    for at in (120.0, 120.0005, 120.0008, 120.002):
+        fire(at)
+    assert only_outage().state == "open"
+
+
 def test_timers_live_in_the_store_so_a_restart_in_between_changes_nothing(city: str, fire: Fire) -> None:
     down(thing("sensor"), 0)
     civic.store.close_thread()

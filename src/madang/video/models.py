@@ -140,7 +140,7 @@ class CameraLook(models.Model):
     camera = models.OneToOneField(Camera, on_delete=models.CASCADE, primary_key=True, related_name="look")
     due_at = models.DateTimeField()
     doubtful = models.BooleanField(default=False)
-    """Something is suspected and not yet believed: looked at again before cameras in their turn."""
+    """Something is suspected or believed: looked at again before cameras in their turn."""
     looked_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=12, blank=True)
     fault = models.CharField(max_length=10, blank=True)

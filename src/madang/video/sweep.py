@@ -96,7 +96,7 @@ class Sweep:
         return rows.exclude(Q(site__purpose__in=forbidden) | Q(site__purpose_text__in=forbidden)) if forbidden else rows
 
     def _next(self, now: datetime, room: int) -> Iterator[Camera]:
-        """The doubtful first, then whoever waits longest."""
+        """The doubtful and the broken first (each waits its time between two looks), then whoever waits longest."""
         for doubtful in (True, False):
             rows = self._allowed().filter(look__doubtful=doubtful, look__due_at__lte=now)
             found = list(rows.select_related("site").order_by("look__due_at")[:room])
@@ -166,7 +166,7 @@ def record_of(row: CameraLook) -> Record:
 
 def _keep(row: CameraLook, look: Look, record: Record, due_at: datetime) -> None:
     row.looked_at, row.due_at, row.outcome = look.at, due_at, look.outcome.value
-    row.doubtful = record.suspected is not record.fault
+    row.doubtful = record.suspected is not Fault.NONE
     row.fault, row.suspected, row.since, row.blocks = (
         record.fault.value,
         record.suspected.value,

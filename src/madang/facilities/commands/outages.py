@@ -181,7 +181,11 @@ def outage_for(actor: Actor, outage_id: str, right: Right) -> Outage:
 def tick(tx: Session, timer: Timer, now: datetime) -> None:
     """The journal's timer: a suspicion has stood long enough, or a restored thing has worked long enough."""
     outage = Outage.objects.select_for_update().filter(pk=timer.key).first()
-    if outage is not None and outage.state not in _ENDED_STATES:
+    if outage is None or outage.state in _ENDED_STATES:
+        return
+    if outage.due_at is not None and now < outage.due_at:
+        _set_timer(tx, outage, outage.due_at)
+    else:
         facility = Facility.objects.select_for_update().get(pk=outage.facility_id)
         _apply(tx, facility, outage, Tick(), now, _By())
 
@@ -324,9 +328,7 @@ def _after(tx: Session, facility: Facility, row: Outage, state: domain.Outage | 
     """Sets the timer, the facility's condition, and lets work orders hear of what happened."""
     assert state is not None
     if state.due_at is not None:
-        timers.set_timer(
-            tx, kind=TIMER, key=row.pk, due_at=state.due_at, authority=row.authority_id, mode=Mode(row.mode)
-        )
+        _set_timer(tx, row, state.due_at)
     else:
         timers.cancel_timer(tx, kind=TIMER, key=row.pk)
     condition = _condition(state)
@@ -335,6 +337,12 @@ def _after(tx: Session, facility: Facility, row: Outage, state: domain.Outage | 
     if state.state is State.CLOSED:
         verify_by_feed(tx, row, now)
     changes.touch(tx, kind="facility", ref=facility.pk, authority=facility.authority_id, now=now)
+
+
+def _set_timer(tx: Session, row: Outage, due_at: datetime) -> None:
+    """The journal keeps whole milliseconds: a timer cut short would fire before its time and find nothing to do."""
+    later = due_at + timedelta(milliseconds=1)
+    timers.set_timer(tx, kind=TIMER, key=row.pk, due_at=later, authority=row.authority_id, mode=Mode(row.mode))
 
 
 def _condition(state: domain.Outage) -> Condition:
