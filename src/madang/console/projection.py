@@ -22,13 +22,13 @@ from madang.response.domain import OPEN_STATES
 from madang.response.models import Incident, Task, TimelineEntry
 from madang.response.queries import JsonRow
 from madang.video.domain import OPEN_STATES as GRANT_OPEN_STATES
+from madang.video.horizon import distances
 from madang.video.legal import BASIS_KO, basis_of
 from madang.video.models import GrantCamera, VideoGrant, ViewSession
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from madang.video.horizon import distances
 from madang.video.ranking import CameraView, RankedCamera
 
 INCIDENT_OPEN = [state.value for state in OPEN_STATES]
