@@ -29,7 +29,7 @@ from madang.video.models import GrantCamera, VideoGrant, ViewSession
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-from madang.video.ranking import CameraView, RankedCamera
+    from madang.video.ranking import CameraView, RankedCamera
 
 INCIDENT_OPEN = [state.value for state in OPEN_STATES]
 GRANT_OPEN = [state.value for state in GRANT_OPEN_STATES]
