@@ -11,6 +11,7 @@ from ninja.renderers import BaseRenderer
 
 import madang
 from madang.console import (
+    desk_api,
     duty_api,
     facilities_api,
     hub_api,
@@ -19,6 +20,7 @@ from madang.console import (
     messaging_api,
     place_api,
     problems,
+    review_api,
     rules_api,
     session_api,
     signals_api,
@@ -59,6 +61,7 @@ api = ConsoleApi(
 problems.install(api)
 for router in (
     session_api.router,
+    desk_api.router,
     video_api.router,
     map_api.router,
     place_api.router,
@@ -66,6 +69,7 @@ for router in (
     hub_api.router,
     facilities_api.router,
     rules_api.router,
+    review_api.router,
     signals_api.router,
     sop_api.router,
     duty_api.router,

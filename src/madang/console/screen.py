@@ -34,6 +34,20 @@ def facilities_screen(request: HttpRequest) -> HttpResponse:
     return _page(request, "facilities.html")
 
 
+@require_safe
+@ensure_csrf_cookie
+def review_screen(request: HttpRequest) -> HttpResponse:
+    """After-action reviews."""
+    return _page(request, "review.html")
+
+
+@require_safe
+@ensure_csrf_cookie
+def wall_screen(request: HttpRequest) -> HttpResponse:
+    """The wall on a second monitor."""
+    return _page(request, "wall.html")
+
+
 def _page(request: HttpRequest, name: str) -> HttpResponse:
     """A page of the built front end; never cached, because it names the hashed files of this build."""
     index = APP / name

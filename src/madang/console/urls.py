@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from madang.console.api import api
 from madang.console.problems import answer
-from madang.console.screen import facilities_screen, hub_screen, screen
+from madang.console.screen import facilities_screen, hub_screen, review_screen, screen, wall_screen
 from madang.kernel.errors import NotFoundError
 
 
@@ -23,5 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^api/console/", nothing_here),
     path("hub", hub_screen, name="hub"),
     path("facilities", facilities_screen, name="facilities"),
+    path("review", review_screen, name="review"),
+    path("wall", wall_screen, name="wall"),
     path("", screen, name="screen"),
 ]
