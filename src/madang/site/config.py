@@ -274,7 +274,7 @@ def _derived(config: Config, raw: Mapping[str, Any]) -> dict[str, msgspec.Struct
         },
         "journal": {"checkpoint_file": config.state_dir / "audit-checkpoints.jsonl"},
         "places": {"reports_dir": str(config.state_dir / "reports")},
-        "video": _media_link(config),
+        "video": _media_link(config) | {"evidence_dir": str(config.state_dir / "evidence")},
     }
     rooms = dict(config.rooms)
     for name, values in derived.items():

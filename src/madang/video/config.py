@@ -7,6 +7,31 @@ import ipaddress
 import msgspec
 
 
+class EvidenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Stills, recordings and exports: the `[video.evidence]` section. Times in seconds, retention in days."""
+
+    still_days: int = 30
+    """How long a still is kept unless it is locked (the 30 days of the standard guideline on personal information)."""
+    recording_days: int = 30
+    past_days: int = 30
+    package_days: int = 7
+    """How long an approved package waits to be fetched."""
+    most_locked_days: int = 1_095
+    """The furthest a lock may reach."""
+    recording_s: float = 1_800.0
+    """The longest one recording."""
+    past_s: float = 60.0
+    """The most a camera's policy may keep of the time before an event."""
+    take_within_s: float = 60.0
+    """A still or a past not there by then has failed."""
+    free_mb: int = 500
+    """Nothing new is taken when the disk has less room than this."""
+    look_again_s: float = 3_600.0
+    """Looks at one picture by one person within this time are one line of the access log."""
+    city_name: str = "Madang"
+    """The organisation named in the certificate that evidence is signed with."""
+
+
 class VideoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Media gateway, leases, caps and radii. Lengths in metres, times in seconds."""
 
@@ -82,6 +107,9 @@ class VideoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """How long a picture must stand still before the camera counts as frozen."""
     health_forbidden_purposes: tuple[str, ...] = ()
     """Purposes (as imported) whose cameras are never opened for their health, because the city's policy says so."""
+    evidence_dir: str = "evidence"
+    """Where sealed evidence is kept; relative to the state directory."""
+    evidence: EvidenceConfig = EvidenceConfig()
     default_range_m: float = 60.0
     default_hfov_deg: float = 90.0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -39,9 +39,11 @@ from madang.video.media.protocol import (
     Looked,
     Open,
     Opened,
+    Piece,
     Refused,
     Revoke,
     Stopped,
+    Taken,
     Warm,
     decode_from_media,
     encode,
@@ -66,6 +68,23 @@ class RunCivic(Protocol):
     """Runs a function that uses the civic store on a bounded thread."""
 
     def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+class SideLine(Protocol):
+    """What another room has to say and hear on this line: evidence."""
+
+    def hello(self, takes: Sequence[str], now: datetime) -> None: ...
+    def due(self, now: datetime) -> list[FromCore]: ...
+    def hear(self, message: Piece | Taken, now: datetime) -> bool: ...
+
+
+_SIDES: list[Callable[[], SideLine]] = []
+
+
+def join_line(side: Callable[[], SideLine]) -> None:
+    """Lets a room above share the line; `side` is made anew with each connection of a gateway."""
+    if side not in _SIDES:
+        _SIDES.append(side)
 
 
 def own_thread() -> RunCivic:
@@ -141,6 +160,8 @@ class _Session:
     """Running views of this gateway: view id → lease id."""
     warmed: dict[str, datetime] = field(default_factory=dict)
     sweep: Sweep = field(default_factory=lambda: Sweep(config()))
+    sides: list[SideLine] = field(default_factory=lambda: [make() for make in _SIDES])
+    greeted: bool = False
 
     async def serve(self) -> None:
         changed = asyncio.Event()
@@ -170,6 +191,7 @@ class _Session:
         match heard:
             case Hello():
                 self.views.update(heard.views)
+                await self._greet(heard)
             case Open():
                 await self._say(await self._open(heard))
             case Stopped():
@@ -179,6 +201,8 @@ class _Session:
                 await self._store(heard.id, lambda: self._health(heard))
             case Looked():
                 await self._store(heard.id, lambda: self.sweep.take(heard, self.link.clock()))
+            case Piece() | Taken():
+                await self._store(heard.id, lambda: self._kept(heard))
 
     async def _open(self, asked: Open) -> Opened | Refused:
         try:
@@ -197,14 +221,27 @@ class _Session:
             return Opened(asked.id, view.camera_id, stream_source(view.camera))
         return Refused(asked.id, _CODES.get(view, Close.GRANT_ENDED), "")
 
-    async def _store(self, number: int, work: Callable[[], None]) -> None:
-        """Stores a report and acknowledges it; what could not be stored is sent again by the gateway."""
+    async def _store(self, number: int, work: Callable[[], bool | None]) -> None:
+        """Stores a report and acknowledges it; what could not be stored (or not yet) is sent again by the gateway."""
         try:
-            await self.link.run(work)
+            stored = await self.link.run(work)
         except DatabaseError:
             log.exception("media.link.report_failed")
             return
-        await self._say(Ack(number))
+        if stored is not False:
+            await self._say(Ack(number))
+
+    async def _greet(self, heard: Hello) -> None:
+        with suppress(DatabaseError):
+            await self.link.run(lambda: self._introduce(heard.takes))
+            self.greeted = True
+
+    def _introduce(self, takes: Sequence[str]) -> None:
+        for side in self.sides:
+            side.hello(takes, self.link.clock())
+
+    def _kept(self, heard: Piece | Taken) -> bool:
+        return all(side.hear(heard, self.link.clock()) for side in self.sides)
 
     def _stopped(self, heard: Stopped) -> None:
         with civic.transaction() as tx:
@@ -240,7 +277,8 @@ class _Session:
 
     def _look(self) -> list[FromCore]:
         now = self.link.clock()
-        return [*self._revocations(now), *self._warmings(now), *self._looks(now)]
+        sides = [message for side in self.sides for message in side.due(now)] if self.greeted else []
+        return [*self._revocations(now), *self._warmings(now), *self._looks(now), *sides]
 
     def _looks(self, now: datetime) -> list[FromCore]:
         self.sweep.tell(now)

@@ -43,6 +43,7 @@ SEED_ROWS: list[dict[str, Any]] = [  # Any: JSON members of a row
         "name": "control-room",
         "when": {"agency_kind": ["control_room"]},
         "outcome": "approve",
+        "rights": ["live", "record"],
         "max_cameras": 16,
         "duration_s": 3_600,
         "why": "사건 대응 관제 / the control room works the incident",

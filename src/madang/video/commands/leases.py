@@ -121,13 +121,13 @@ def _grant_to_use(actor: Actor, camera_id: str, grant_id: str | None, now: datet
 
 def _may_watch(actor: Actor, row: VideoGrant) -> None:
     """Asked again at each renewal: a role taken away takes the picture away."""
-    if not _received(actor, row):
+    if not received(actor, row):
         raise NotFoundError("there is no such grant of yours", ko="영상 제공을 찾을 수 없습니다.")
     agency = row.recipient_code if row.recipient_kind == "agency" else actor.agency
     require(actor, Right.VIEW_LIVE, Thing(row.authority_id, agency=agency))
 
 
-def _received(actor: Actor, row: VideoGrant) -> bool:
+def received(actor: Actor, row: VideoGrant) -> bool:
     """Whether the grant was given to this actor: its agency, its control room, its shift, its own broken glass."""
     if row.authority_id not in actor.authorities:
         return False

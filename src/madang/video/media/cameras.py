@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 from madang.video.media.config import MediaConfig
 from madang.video.media.demux import Limits, ReadCamera, read_camera
-from madang.video.media.feed import Ended, Feed, Fragment, Header
-from madang.video.media.protocol import Close
+from madang.video.media.feed import Ended, Feed, Fragment, Header, Past
+from madang.video.media.protocol import Close, Kept
 from madang.video.sources import SourceRefusedError, resolve_source
 
 _CHANCE_S = 3.0
 """How long a camera opened beforehand stays open at least, seconds."""
+
+_AGAIN_S = 5.0
+"""How long until a camera that must stay open, and closed, is opened again."""
 
 ReportHealth = Callable[[str, str, str], None]
 """Tells core (camera, health, reason)."""
@@ -29,6 +32,8 @@ class Cameras:
         self._report = report
         self._read = read
         self._feeds: dict[str, Feed] = {}
+        self._kept: dict[str, Kept] = {}
+        self._again_at: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._feeds)
@@ -44,12 +49,36 @@ class Cameras:
             return Ended(Close.TOO_MANY, "too many cameras are open")
         return self._open(camera, source)
 
+    def open_feed(self, camera: str) -> Feed | None:
+        """The camera's feed if it is open; nothing is opened for it."""
+        return self._feeds.get(camera)
+
+    def keep(self, cameras: Mapping[str, Kept]) -> None:
+        """Exactly these cameras stay open and keep their last seconds in memory; the rings of others are emptied."""
+        self._kept = dict(list(cameras.items())[: self._config.max_past_cameras])
+        self._again_at.clear()
+        for feed in self._feeds.values():
+            self._set_past(feed)
+        self._open_kept(time.monotonic())
+
+    def _set_past(self, feed: Feed) -> None:
+        kept = self._kept.get(feed.camera)
+        seconds = kept.seconds if kept else 0.0
+        if feed.past.seconds != seconds:
+            feed.past = Past(seconds, self._config.past_bytes)
+
+    def _open_kept(self, now: float) -> None:
+        for camera, kept in self._kept.items():
+            if camera not in self._feeds and now >= self._again_at.get(camera, 0.0):
+                self._again_at[camera] = now + _AGAIN_S
+                self.feed(camera, kept.source)
+
     def warm(self, cameras: Mapping[str, str]) -> None:
         """Opens cameras (id → source, best first) that may soon be watched, as long as not too many run unwatched.
 
         In a rush of calls those that stood unwatched longest make room, but not before they had a chance.
         """
-        idle = sorted((feed for feed in self._feeds.values() if not feed.viewers), key=lambda feed: feed.idle_since)
+        idle = sorted(self._unwatched(), key=lambda feed: feed.idle_since)
         room = self._config.max_idle_cameras - len(idle)
         for camera, source in cameras.items():
             if camera in self._feeds:
@@ -62,8 +91,11 @@ class Cameras:
             self.feed(camera, source)
             room -= 1
 
+    def _unwatched(self) -> list[Feed]:
+        return [feed for feed in self._feeds.values() if not feed.viewers and feed.camera not in self._kept]
+
     def _make_room(self) -> bool:
-        idle = [feed for feed in self._feeds.values() if not feed.viewers]
+        idle = self._unwatched()
         if not idle:
             return False
         self._end(min(idle, key=lambda feed: feed.idle_since), Ended(Close.DONE, "idle"))
@@ -73,6 +105,7 @@ class Cameras:
         feed = Feed(camera, time.monotonic(), self._config.backlog_bytes)
         stop = threading.Event()
         feed.stop = stop.set
+        self._set_past(feed)
         self._feeds[camera] = feed
         sink = _LoopSink(asyncio.get_running_loop(), feed, self._report, self._forget)
         threading.Thread(
@@ -107,11 +140,13 @@ class Cameras:
                 continue
             if feed.header is not None:
                 self._report(feed.camera, "ok", "")
-            if not feed.viewers and now - feed.idle_since > self._config.idle_s:
+            if not feed.viewers and feed.camera not in self._kept and now - feed.idle_since > self._config.idle_s:
                 self._end(feed, Ended(Close.DONE, "idle"))
+        self._open_kept(now)
 
     def close_all(self, ended: Ended) -> None:
         """Core is gone, or the process stops: no camera stays open."""
+        self._kept.clear()
         for feed in list(self._feeds.values()):
             self._end(feed, ended)
 

@@ -33,6 +33,14 @@ class MediaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """How many cameras are looked at together for their health."""
     look_s: float = 8.0
     """The longest a look may take."""
+    past_bytes: int = 48_000_000
+    """The most a camera's ring of past pictures may hold, whatever its seconds."""
+    max_past_cameras: int = 24
+    """How many cameras may keep past pictures at once."""
+    take_bytes: int = 600_000_000
+    """The largest recording."""
+    unstored_bytes: int = 32_000_000
+    """A recording whose pictures core does not store in time breaks off at this much."""
     camera_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     camera_schemes: tuple[str, ...] = ("http", "https", "rtsp", "rtsps")
     allow_file_sources: bool = False

@@ -91,6 +91,48 @@ class Ended:
     reason: str
 
 
+class Past:
+    """The last `seconds` of a camera, from a key picture on: in memory only, copied and never decoded.
+
+    Holds at most `max_bytes`; with 0 seconds it holds nothing.
+    """
+
+    def __init__(self, seconds: float, max_bytes: int) -> None:
+        self.seconds = seconds
+        self._max_bytes = max_bytes
+        self._groups: deque[list[tuple[float, Fragment]]] = deque()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._groups))
+
+    def add(self, fragment: Fragment, now: float) -> None:
+        """Keeps a picture, and lets whole groups go that are older than need be."""
+        if self.seconds <= 0 or not (fragment.key or self._groups):
+            return
+        if fragment.key:
+            self._groups.append([])
+        self._groups[-1].append((now, fragment))
+        self._bytes += len(fragment.data)
+        while len(self._groups) > 1 and self._groups[1][0][0] <= now - self.seconds:
+            self._drop()
+        while self._groups and self._bytes > self._max_bytes:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._bytes -= sum(len(fragment.data) for _, fragment in self._groups.popleft())
+
+    def pictures(self, seconds: float, now: float) -> list[tuple[float, Fragment]]:
+        """What is kept of the last `seconds`, with when each came, from a key picture on."""
+        first = max((n for n, group in enumerate(self._groups) if group[0][0] <= now - seconds), default=0)
+        return [kept for group in list(self._groups)[first:] for kept in group]
+
+    def forget(self) -> None:
+        """Lets go of everything."""
+        self._groups.clear()
+        self._bytes = 0
+
+
 @dataclass(slots=True, eq=False)
 class Feed:
     """A camera being read. All methods run on the event loop; `now` is monotonic seconds."""
@@ -107,6 +149,7 @@ class Feed:
     _group: list[Fragment] = field(default_factory=list)
     _group_bytes: int = 0
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
+    past: Past = field(default_factory=lambda: Past(0.0, 0))
 
     def __post_init__(self) -> None:
         self.idle_since = self.last_picture_at = self.opened_at
@@ -119,6 +162,7 @@ class Feed:
         """A picture came: kept for newcomers, handed to every viewer."""
         self.last_picture_at = now
         self._keep(fragment)
+        self.past.add(fragment, now)
         for backlog in self.viewers:
             backlog.push(fragment)
         if self.header is not None and self._group:
@@ -138,10 +182,16 @@ class Feed:
         """No more pictures, for this reason. The first reason stands."""
         if self.ended is None:
             self.ended = ended
+            self.past.forget()
             self._ready.set()
             self.stop()
             for backlog in self.viewers:
                 backlog.end()
+
+    @property
+    def group(self) -> tuple[Fragment, ...]:
+        """The pictures since the last key picture, which is the first."""
+        return tuple(self._group)
 
     async def ready(self) -> Header | Ended:
         """Waits for the first key picture, or the end."""

@@ -28,7 +28,8 @@ from madang.video.media.config import MediaConfig
 from madang.video.media.feed import Backlog, Ended, Feed, Header
 from madang.video.media.link import Link
 from madang.video.media.looking import Looking
-from madang.video.media.protocol import VIEW_PATH, Close, Opened, Refused, Revoke, encode, reason_text
+from madang.video.media.protocol import VIEW_PATH, Close, Halt, Keep, Opened, Refused, Revoke, Take, encode, reason_text
+from madang.video.media.takings import Takings
 
 log = structlog.get_logger(__name__)
 _FIRST_MESSAGE_S = 5.0
@@ -85,14 +86,22 @@ class Gateway:
     link: Link = field(init=False)
     cameras: Cameras = field(init=False)
     looking: Looking = field(init=False)
+    takings: Takings = field(init=False)
 
     def __post_init__(self) -> None:
         self._key = load_key(self.config.lease_public_pem.encode())
         self.link = Link(
-            self.config, views=self._running, on_revoke=self._revoke, on_warm=self._warm, on_look=self._look
+            self.config,
+            views=self._running,
+            on_revoke=self._revoke,
+            on_warm=self._warm,
+            on_look=self._look,
+            on_evidence=self._evidence,
+            takes=self._taking,
         )
         self.cameras = Cameras(self.config, self.link.report_health)
         self.looking = Looking(self.config, self.link.report_look)
+        self.takings = Takings(self.config, self.cameras, self.link, self.clock)
 
     def _running(self) -> Mapping[str, str]:
         return {view.id: view.claims.lease_id for view in self.views.values() if view.started_at is not None}
@@ -170,6 +179,18 @@ class Gateway:
         for view in list(self.views.values()):
             if view.claims.lease_id in revoke.leases:
                 view.end(code, revoke.reason)
+
+    def _taking(self) -> list[str]:
+        return self.takings.running
+
+    def _evidence(self, wish: Take | Halt | Keep) -> None:
+        match wish:
+            case Take():
+                self.takings.take(wish)
+            case Halt():
+                self.takings.halt(wish.take)
+            case Keep():
+                self.cameras.keep(wish.cameras)
 
     def _look(self, cameras: Mapping[str, str]) -> None:
         self.looking.ask(cameras)
@@ -323,10 +344,12 @@ class Gateway:
         """Ends every view and gives its report a moment to be acknowledged."""
         for view in list(self.views.values()):
             view.end(Close.SHUTTING_DOWN)
+        self.takings.halt_all()
         deadline = time.monotonic() + 2.0
-        while (self.views or self.link.unreported) and time.monotonic() < deadline:
+        while (self.views or self.takings.running or self.link.unreported) and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         self.cameras.close_all(Ended(Close.SHUTTING_DOWN, ""))
+        await self.takings.close()
         await self.looking.close()
 
 

@@ -21,15 +21,20 @@ from madang.video.media.protocol import (
     Close,
     FromCore,
     FromMedia,
+    Halt,
     HealthSeen,
     Hello,
+    Keep,
     LookAt,
     Looked,
     Open,
     Opened,
+    Piece,
     Refused,
     Revoke,
     Stopped,
+    Take,
+    Taken,
     Warm,
     decode_from_core,
     encode,
@@ -56,12 +61,16 @@ class Link:
         on_revoke: Callable[[Revoke], None],
         on_warm: Callable[[Mapping[str, str]], None],
         on_look: Callable[[Mapping[str, str]], None] = lambda _cameras: None,
+        on_evidence: Callable[[Take | Halt | Keep], None] = lambda _wish: None,
+        takes: Callable[[], list[str]] = list,
     ) -> None:
         self._config = config
         self._views = views
         self._on_revoke = on_revoke
         self._on_warm = on_warm
         self._on_look = on_look
+        self._on_evidence = on_evidence
+        self._takes = takes
         self._socket: ClientConnection | None = None
         self._beat_at = float("-inf")
         self._numbers = itertools.count(1)
@@ -100,7 +109,7 @@ class Link:
             ssl=_trust(self._config),
         ) as socket:
             self._socket = socket
-            await socket.send(encode(Hello(dict(self._views()))))
+            await socket.send(encode(Hello(dict(self._views()), [*self._takes(), *self._untold()])))
             resend = asyncio.create_task(self._resend(socket))
             try:
                 async for message in socket:
@@ -135,6 +144,11 @@ class Link:
                 self._on_warm(heard.cameras)
             case LookAt():
                 self._on_look(heard.cameras)
+            case Take() | Halt() | Keep():
+                self._on_evidence(heard)
+
+    def _untold(self) -> list[str]:
+        return [report.take for report in self._reports.values() if isinstance(report, Taken)]
 
     async def ask(self, view: str, lease: str) -> Answer:
         """Asks core to record and allow a view; refused with 4504 when core does not answer."""
@@ -171,6 +185,21 @@ class Link:
         """What a look at a camera found; told to core until it says it is stored."""
         number = next(self._numbers)
         self._report(number, msgspec.structs.replace(look, id=number, camera=camera))
+
+    def report_piece(self, take: str, number: int, data: bytes) -> None:
+        """The next bytes of what is taken; told to core until it says they are stored."""
+        report = next(self._numbers)
+        self._report(report, Piece(report, take, number, data))
+
+    def report_taken(self, taken: Taken) -> None:
+        """The end of a take; told to core until it says it is stored."""
+        number = next(self._numbers)
+        self._report(number, msgspec.structs.replace(taken, id=number))
+
+    def unstored_bytes(self, take: str) -> int:
+        """How much of a take core has not stored yet."""
+        pieces = (report for report in self._reports.values() if isinstance(report, Piece) and report.take == take)
+        return sum(len(piece.data) for piece in pieces)
 
     def _report(self, number: int, report: FromMedia) -> None:
         if len(self._reports) >= _MAX_REPORTS:

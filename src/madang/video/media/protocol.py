@@ -95,12 +95,40 @@ class Looked(msgspec.Struct, frozen=True, tag="looked"):
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """media → core, first on every connection: the views that run, as view id → lease id."""
+    """media → core, first on every connection: the views that run, as view id → lease id; what is being taken."""
 
     views: dict[str, str]
+    takes: list[str] = []
 
 
-FromMedia = Open | Stopped | HealthSeen | Looked | Hello
+class Piece(msgspec.Struct, frozen=True, tag="piece"):
+    """media → core: the next bytes of what is taken, numbered from 0. Repeated until acknowledged."""
+
+    id: int
+    take: str
+    number: int
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"Piece(take={self.take!r}, number={self.number}, {len(self.data)} bytes)"
+
+
+class Taken(msgspec.Struct, frozen=True, tag="taken"):
+    """media → core: nothing more comes of this take. `ok` is False where it broke off; times are epoch seconds."""
+
+    id: int
+    take: str
+    ok: bool
+    pieces: int
+    reason: str = ""
+    began_at: float = 0.0
+    ended_at: float = 0.0
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+
+
+FromMedia = Open | Stopped | HealthSeen | Looked | Hello | Piece | Taken
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
@@ -158,7 +186,46 @@ class LookAt(msgspec.Struct, frozen=True, tag="look"):
         return f"LookAt(cameras={sorted(self.cameras)})"
 
 
-FromCore = Beat | Opened | Refused | Ack | Revoke | Warm | LookAt
+class Take(msgspec.Struct, frozen=True, tag="take"):
+    """core → media: keep something of this camera, as evidence core has recorded the wish for.
+
+    `still`: the picture shown now, as JPEG. `recording`: from now on, at most `seconds`. `past`: what the camera's
+    ring holds, at most `seconds`.
+    """
+
+    take: str
+    camera: str
+    source: str
+    kind: str
+    seconds: float
+
+    def __repr__(self) -> str:
+        return f"Take(take={self.take!r}, camera={self.camera!r}, kind={self.kind!r})"
+
+
+class Halt(msgspec.Struct, frozen=True, tag="halt"):
+    """core → media: end this recording; what was taken so far is kept."""
+
+    take: str
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A camera whose last seconds are kept in memory, because its policy says so."""
+
+    source: str
+    seconds: float
+
+    def __repr__(self) -> str:
+        return f"Kept(seconds={self.seconds})"
+
+
+class Keep(msgspec.Struct, frozen=True, tag="keep"):
+    """core → media: exactly these cameras keep their last seconds in memory; every other one keeps nothing."""
+
+    cameras: dict[str, Kept]
+
+
+FromCore = Beat | Opened | Refused | Ack | Revoke | Warm | LookAt | Take | Halt | Keep
 
 encode = msgspec.json.encode
 decode_from_media = msgspec.json.Decoder(FromMedia).decode
