@@ -32,8 +32,8 @@ class SignalsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     group: int = 500
     """At most so many signals are settled in one transaction."""
-    openings: int = 4
-    """A group ends early once it has opened so many incidents: each costs some eighty statements."""
+    openings: int = 1
+    """A group ends early once it has opened so many incidents: each costs some eighty statements, and others wait."""
     lateness_s: float = 30.0
     """A signal that arrives later than this after what it tells of is late: it annotates and retracts nothing."""
     stale_s: float = 21_600.0

@@ -34,6 +34,8 @@ class Settlement:
     store: Store
     clock: Clock
     config: SignalsConfig = field(default_factory=lambda: response_config().signals)
+    behind: bool = False
+    """Whether more waited than the last group took."""
     _memory: Memory | None = None
     _limit: int = 0
     _failures: dict[int, int] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Settlement:
     def run_once(self) -> int:
         """Settles the next group; returns how many signals were settled."""
         if not self._waits():
+            self.behind = False
             self._tell_due()
             return 0
         now = self.clock()
@@ -79,7 +82,8 @@ class Settlement:
             tx.serialise()
             follow(tx, memory, now)
             group = Group(tx, memory.correlator, self.config, now, memory.written)
-            settled = group.settle(read_rows(tx, limit))
+            rows = read_rows(tx, limit)
+            settled = group.settle(rows)
             group.write()
             self._untold |= group.grown
             self._tell(tx, now)
@@ -87,6 +91,7 @@ class Settlement:
             if settled:
                 tx.wake(SETTLED)
         self._limit = 0 if self._limit * 2 > self.config.group else self._limit * 2
+        self.behind = settled < len(rows) or len(rows) == limit
         self._forget(memory, ms_at(now))
         return settled
 

@@ -50,14 +50,10 @@ def workers(services: Services) -> list[ThreadWorker | LoopWorker]:
     leader = Leadership(civic.store, clock, journal.lease_s, name="signals")
     guard = Guard(civic.store, leader, journal.wait_s)
 
-    settled = 0
-
     def step() -> bool:
-        nonlocal settled
-        if settled < settlement.config.group // 2:
+        if not settlement.behind:
             time.sleep(_GATHER_S)
-        settled = settlement.run_once()
-        return settled > 0
+        return settlement.run_once() > 0
 
     def settle(stop: threading.Event) -> None:
         guard.run("signals", WAKE, Job(step, settlement.next_in_s), stop)
