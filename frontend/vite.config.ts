@@ -43,7 +43,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2022",
     chunkSizeWarningLimit: 1500,
-    rollupOptions: { input: { index: "index.html", hub: "hub.html", facilities: "facilities.html" } },
+    rollupOptions: { input: { index: "index.html", hub: "hub.html", facilities: "facilities.html", wall: "wall.html" } },
   },
   server: {
     proxy: {

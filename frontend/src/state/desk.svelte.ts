@@ -198,6 +198,15 @@ class Desk {
     }
   }
 
+  /** Looks whether somebody has logged in meanwhile, and says nothing if not. */
+  async comeBack(): Promise<void> {
+    try {
+      this.enter(await api.me());
+    } catch {
+      // still out
+    }
+  }
+
   enter(me: Me): void {
     this.session = { phase: "in", me };
     this.forget();

@@ -13,6 +13,7 @@ import madang
 from madang.console import (
     desk_api,
     duty_api,
+    evidence_api,
     facilities_api,
     hub_api,
     incident_api,
@@ -66,6 +67,7 @@ for router in (
     map_api.router,
     place_api.router,
     messaging_api.router,
+    evidence_api.router,
     hub_api.router,
     facilities_api.router,
     rules_api.router,
