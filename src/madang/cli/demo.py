@@ -24,6 +24,7 @@ from rich.table import Table
 from madang.cli import demo_state as state_of
 from madang.cli.demo_messages import GATEWAY_KEY, seed_messages
 from madang.cli.demo_state import ACCOUNTS, City, Demo, Ports
+from madang.cli.demo_work import seed_work
 
 _START_S = 60.0
 _END_S = 10.0
@@ -121,6 +122,7 @@ def _take_in(state: Path, files: Path, demo: Demo) -> int:
     settings = state_of.police_settings(state, demo.city, demo.ports, places)
     state_of.seed_people(demo.city, demo.password, state_of.police_public_key(settings), demo.ports, now)
     seed_messages(demo.city.code)
+    seed_work(demo.city.code, now)
     for kind, path in found:
         run = take_in(kind, path, demo.city.code, "simulated")
         if run.state != "done":

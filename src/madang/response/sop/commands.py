@@ -22,6 +22,7 @@ __all__ = [
     "STEP_DUE",
     "fall_due",
     "follow_incident",
+    "lags_behind",
     "may_do",
     "skip",
     "start",
@@ -64,12 +65,25 @@ def start(tx: Session, actor: Actor, incident_id: str, code: str, now: datetime,
 
 def start_for_class(tx: Session, incident: Incident, actor: Actor, now: datetime) -> SopRun | None:
     """Starts the checklist that belongs to the incident's class, once; None when there is none or it had its run."""
+    version = _due_for_class(incident)
+    return None if version is None else _begin(tx, actor, incident, version, now, f"{CLASS}{incident.class_code}")
+
+
+def _due_for_class(incident: Incident) -> SopVersion | None:
     published = SopVersion.objects.filter(template__authority=incident.authority_id, state="published")
     for version in published.select_related("template"):
         if incident.class_code in version.classes:
             had = SopRun.objects.filter(incident=incident, code=version.template.code).exists()
-            return None if had else _begin(tx, actor, incident, version, now, f"{CLASS}{incident.class_code}")
+            return None if had else version
     return None
+
+
+def lags_behind(incident: Incident) -> bool:
+    """Whether the incident's runs are not what its state asks for. Read without a lock, before anything is written."""
+    phases = set(SopRun.objects.filter(incident=incident).values_list("phase", flat=True))
+    if incident.state not in _OPEN_INCIDENT:
+        return Phase.RUNNING.value in phases
+    return Phase.ENDED.value in phases or _due_for_class(incident) is not None
 
 
 def _begin(tx: Session, actor: Actor, incident: Incident, version: SopVersion, now: datetime, rule: str) -> SopRun:

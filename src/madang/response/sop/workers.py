@@ -41,6 +41,9 @@ def _deliver(delivery: Delivery) -> None:
     """Holds the runs of an incident to what the incident is now, however often and in whatever order it is told."""
     incident_id = orjson.loads(delivery.wire)["incident"]
     now = system_clock()
+    told = Incident.objects.filter(pk=incident_id).first()
+    if told is None or not commands.lags_behind(told):
+        return
     with civic.transaction() as tx:
         incident = Incident.objects.select_for_update().filter(pk=incident_id).first()
         if incident is None:
