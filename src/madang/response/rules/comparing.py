@@ -35,6 +35,7 @@ class Playing:
         self._memories: defaultdict[str, Memory] = defaultdict(dict)
         self._waits: list[tuple[float, int, str]] = []
         self._turn = itertools.count()
+        self._marks: set[tuple[str, int]] = set()
 
     @property
     def book(self) -> Book:
@@ -64,11 +65,16 @@ class Playing:
             heapq.heappush(self._waits, (due, next(self._turn), key))
 
     def _note(self, happenings: Iterable[Happening]) -> None:
-        fired = [one for one in happenings if one.kind == "fired"]
-        if len(self.said) + len(fired) > MOST_SAID:
-            self.overflowed = True
-            return
-        self.said += fired
+        """What was said of a group at a time is said once, as at work (`saying.source_id_of`)."""
+        for one in happenings:
+            mark = (one.key, round(one.at * 1_000))
+            if one.kind != "fired" or mark in self._marks:
+                continue
+            if len(self.said) >= MOST_SAID:
+                self.overflowed = True
+                return
+            self._marks.add(mark)
+            self.said.append(one)
 
     @property
     def late(self) -> int:
