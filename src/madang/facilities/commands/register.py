@@ -159,9 +159,20 @@ def _put_batch(tx: Session, authority: str, rows: Sequence[FacilityRow], now: da
             changed.append((row, mark))
     known = _known(authority, [row for row, _ in changed if (row.kind, row.source_key) in marks])
     fresh = [(row, *_identified(known.get((row.kind, row.source_key))), mark) for row, mark in changed]
-    tx.executemany(_UPSERT, [_values(authority, *one, now, mode) for one in fresh])
-    tx.executemany(_INSERT_INSPECTION, list(_inspections(authority, fresh, now, mode)))
+    batch = _Batch(authority, mode, instant(now), config().inspect_every_days)
+    tx.executemany(_UPSERT, [_values(batch, *one) for one in fresh])
+    tx.executemany(_INSERT_INSPECTION, list(_inspections(batch, fresh)))
     return Counts(created, len(fresh) - created, len(rows) - len(fresh))
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What all rows of a batch share."""
+
+    authority: str
+    mode: Mode
+    stamp: object
+    every_days: Mapping[str, int]
 
 
 def _digest(row: FacilityRow, mode: Mode) -> str:
@@ -201,16 +212,14 @@ def _is_news(row: FacilityRow, before: _Known | None) -> bool:
     return before is None or before.last_on is None or row.last_inspected_on > before.last_on
 
 
-def _values(
-    authority: str, row: FacilityRow, key: str, before: _Known | None, mark: str, now: datetime, mode: Mode
-) -> tuple[object, ...]:
+def _values(batch: _Batch, row: FacilityRow, key: str, before: _Known | None, mark: str) -> tuple[object, ...]:
     news = _is_news(row, before)
     last_on = row.last_inspected_on if news or before is None else before.last_on
     result = row.last_inspection_result if news or before is None else before.last_result
-    days = next_inspection_days(row.kind, config().inspect_every_days, before.every_days if before else None)
+    days = next_inspection_days(row.kind, batch.every_days, before.every_days if before else None)
     return (
         key,
-        authority,
+        batch.authority,
         row.kind,
         row.source_key[:200],
         row.name[:200],
@@ -230,8 +239,8 @@ def _values(
         row.feed_key or (before.feed_key if before else ""),
         row.expected_every_s or (before.expected_every_s if before else None),
         mark,
-        mode.value,
-        instant(now),
+        batch.mode.value,
+        batch.stamp,
         True,
         *_FRESH.values(),
     )
@@ -243,12 +252,12 @@ def next_on(last_on: date | None, days: int) -> date | None:
 
 
 def _inspections(
-    authority: str, fresh: Iterable[tuple[FacilityRow, str, _Known | None, str]], now: datetime, mode: Mode
+    batch: _Batch, fresh: Iterable[tuple[FacilityRow, str, _Known | None, str]]
 ) -> Iterator[tuple[object, ...]]:
     for row, key, before, _ in fresh:
         if _is_news(row, before):
             done = _day(row.last_inspected_on)
-            yield (new_id(), authority, key, done, row.last_inspection_result, instant(now), mode.value)
+            yield (new_id(), batch.authority, key, done, row.last_inspection_result, batch.stamp, batch.mode.value)
 
 
 def _day(value: date | None) -> str | None:
