@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+ShiftName = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+"""`HH:MM-HH:MM`, Seoul."""
 
 
 class DutyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Shifts and presence: the `[response.duty]` section. Times of day in Seoul, lengths in seconds."""
 
-    shifts: tuple[str, ...] = ("06:00-14:00", "14:00-22:00", "22:00-06:00")
+    shifts: Annotated[tuple[ShiftName, ...], msgspec.Meta(min_length=1)] = ("06:00-14:00", "14:00-22:00", "22:00-06:00")
     """The shifts of a day, in order; the last may end on the next day."""
     early_s: int = 1_800
     """How long before a planned shift its person may begin it."""
-    unseen_s: int = 60
+    unseen_s: Annotated[int, msgspec.Meta(ge=30)] = 60
     """How long a person's screen may stay silent before what they hold is released."""
-    seen_every_s: int = 10
+    seen_every_s: Annotated[int, msgspec.Meta(ge=1, le=15)] = 10
     """How often a screen's sign of life is written down at most."""
-    lookout_gap_s: int = 15
+    lookout_gap_s: Annotated[int, msgspec.Meta(ge=10)] = 15
     """A longer silence of the platform itself (restart, suspension, clock step) starts everybody's time anew."""
 
 
@@ -53,6 +58,14 @@ class SignalsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The most signals in one request."""
 
 
+class ReviewConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """After-action reports: the `[response.review]` section."""
+
+    font: str = ""
+    """A font file (TrueType, also as .woff) for PDF reports; empty: the one the screens are built with."""
+    font_bold: str = ""
+
+
 class ResponseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Due times in seconds, lengths in metres."""
 
@@ -78,3 +91,4 @@ class ResponseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     duty: DutyConfig = DutyConfig()
     sop: SopConfig = SopConfig()
     signals: SignalsConfig = SignalsConfig()
+    review: ReviewConfig = ReviewConfig()
