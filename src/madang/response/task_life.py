@@ -14,8 +14,10 @@ SOP_STEP = "sop"
 """A step of a checklist that is overdue; `ref` names run and step."""
 PHONE = "phone"
 """Somebody must be telephoned; `ref` names the delivery of a situation message."""
-BOUND = frozenset({ATTEND, LOCATE, APPROVE_GRANT, SOP_STEP, PHONE})
-"""Kinds that end when the thing itself is done (claimed, located, decided, ticked, telephoned), never by a word."""
+RULE_ASK = "rule_ask"
+"""A rule asks a person; `ref` names its deed."""
+BOUND = frozenset({ATTEND, LOCATE, APPROVE_GRANT, SOP_STEP, PHONE, RULE_ASK})
+"""Kinds that end when the thing itself is done: claimed, located, decided, ticked, telephoned, answered."""
 
 
 @dataclass(frozen=True, slots=True)

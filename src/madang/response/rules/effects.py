@@ -46,13 +46,13 @@ from madang.response.rules.vocabulary import (
     StartSop,
 )
 from madang.response.rules.world import world_of
+from madang.response.task_life import RULE_ASK as ASK_TASK
 from madang.response.timeline import Line
 from madang.video import commands as video
 from madang.video import queries as video_queries
 
 TOPICS = frozenset({"response.signal.settled"})
 NAME = "response.rules.effects"
-ASK_TASK = "rule_ask"
 ASK_DUE_S = 60.0
 _EFFECT: Any = Effect  # Any: a union, as msgspec wants it
 
