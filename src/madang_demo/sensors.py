@@ -1,7 +1,8 @@
-"""Simulated air stations and traffic detectors that publish over MQTT 3.1.1.
+"""Simulated air stations, traffic detectors and safety bells that publish over MQTT 3.1.1.
 
 Run as `python -m madang_demo.sensors --mqtt mqtt://127.0.0.1:18830 --city DIR`. Topics are `gimhae/air/<station>` and
-`gimhae/traffic/<sensor>`. As in a real city, one sensor falls silent and now and then a payload is broken.
+`gimhae/traffic/<sensor>`, and heartbeats of bells on
+`gimhae/bell/<number>`. As in a real city, one sensor falls silent and now and then a payload is broken.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ TOPIC_ROOT = "gimhae"
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """One station or detector: `kind` is `air` or `traffic`."""
+    """One station, detector or bell: `kind` is `air`, `traffic` or `bell`."""
 
     kind: str
     id: str
@@ -55,7 +56,8 @@ def load(folder: Path) -> list[Sensor]:
         Sensor("traffic", each["id"], each["lon"], each["lat"], each["limit_kmh"], each["lanes"])
         for each in document["traffic"]
     ]
-    return air + traffic
+    bells = [Sensor("bell", each["id"], each["lon"], each["lat"]) for each in document.get("bells", [])]
+    return bells + air + traffic
 
 
 def rush(hour: float) -> float:
@@ -90,6 +92,14 @@ def traffic_reading(sensor: Sensor, now: datetime, rng: random.Random) -> dict[s
         "speed_kmh": round(speed, 1),
         "occupancy": round(min(1.0, flow / sensor.lanes / max(speed, 5) / 150), 3),
     }
+
+
+def bell_heartbeat(sensor: Sensor, now: datetime, rng: random.Random) -> dict[str, Any]:  # Any: JSON
+    """A bell that nobody presses says that it is alive, and how full its battery is (%)."""
+    return _stamped(sensor, now) | {"battery": round(min(100.0, rng.gauss(92, 3)), 1), "pressed": False}
+
+
+READINGS = {"air": air_reading, "traffic": traffic_reading, "bell": bell_heartbeat}
 
 
 def _hour(now: datetime) -> float:
@@ -130,8 +140,7 @@ def messages(sensors: list[Sensor], rng: random.Random, clock: Callable[[], date
                 sent += 1
                 if sent > SILENT_AFTER:
                     continue
-            make = air_reading if sensor.kind == "air" else traffic_reading
-            payload = json.dumps(make(sensor, clock(), rng), ensure_ascii=False).encode()
+            payload = json.dumps(READINGS[sensor.kind](sensor, clock(), rng), ensure_ascii=False).encode()
             yield sensor.topic, broken(payload, rng) if rng.random() < BAD_SHARE else payload
 
 

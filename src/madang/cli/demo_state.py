@@ -111,7 +111,7 @@ frozen_after_s = 60.0
 listen_every_s = 5.0
 confirm_s = 20.0
 stable_s = 60.0
-expected_every_s = {{ sensor = 40.0 }}
+expected_every_s = {{ sensor = 40.0, bell = 40.0 }}
 
 [linkages.police112]
 endpoints = ["http://127.0.0.1:{ports.police}/"]
@@ -167,6 +167,18 @@ lat = "lat"
 intensity = { path = "flow_vph", minimum = 0.0, maximum = 20000.0 }
 averageVehicleSpeed = { path = "speed_kmh", unit = "KMH", minimum = 0.0, maximum = 300.0 }
 occupancy = { path = "occupancy", minimum = 0.0, maximum = 1.0 }
+
+[[mqtt.topics]]
+topic = "gimhae/bell/{number}"
+name = "비상벨 Bells"
+authority = "AUTHORITY"
+entity_type = "EmergencyBell"
+entity_id = "urn:ngsi-ld:EmergencyBell:{number}"
+observed_at = "observed_at"
+lon = "lon"
+lat = "lat"
+[mqtt.topics.attributes]
+batteryLevel = { path = "battery", unit = "P1", minimum = 0.0, maximum = 100.0 }
 """
 
 
@@ -383,10 +395,22 @@ def put_things(city: City, path: Path, now: datetime) -> int:
     things = json.loads(path.read_text(encoding="utf-8"))["facilities"]
     with civic.transaction() as tx:
         put_facilities(tx, city.code, [FacilityRow(**thing) for thing in things], now, Mode.SIMULATED)
+        _tie_bells(city, path.with_name("sensors.json"))
         for number, maker in enumerate(_MAKERS):
             sites = Facility.objects.filter(authority_id=city.code, kind="cctv", source_key__endswith=str(number))
             sites.update(vendor=maker)
     return len(things)
+
+
+def _tie_bells(city: City, path: Path) -> None:
+    """Says which entity of the hub is the heartbeat of which registered bell."""
+    from madang.facilities.models import Facility
+
+    for bell in json.loads(path.read_text(encoding="utf-8"))["bells"]:
+        known = Facility.objects.filter(authority_id=city.code, kind="bell")
+        known.filter(source_key=f"{bell['agency']}:{bell['id']}").update(
+            feed_key=f"urn:ngsi-ld:EmergencyBell:{bell['id']}"
+        )
 
 
 _MAKERS = [f"{name}(모의)" for name in ("큰눈시스템", "한빛통신", "새길정보", "큰눈시스템", "한빛통신") * 2]

@@ -71,7 +71,15 @@ def write(city: City, folder: Path, seed: int) -> dict[str, int]:
         "addresses.csv": _addresses(city),
         "bells.csv": bells,
         "facilities.json": _json({"simulated": True, "note": NOTE, "facilities": things}),
-        "sensors.json": _json({"simulated": True, "note": NOTE, "air": air, "traffic": traffic}),
+        "sensors.json": _json(
+            {
+                "simulated": True,
+                "note": NOTE,
+                "air": air,
+                "traffic": traffic,
+                "bells": furniture.speaking_bells(bells),
+            }
+        ),
     }
     lon, lat = ground.to_degrees(0, 0)
     counts = {

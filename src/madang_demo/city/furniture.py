@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from madang_demo.city.cameras import Site
 
 BELLS, LIGHTS, SHELTERS = 180, 260, 9
+SPEAKING_BELLS = 24
+"""The first so many bells send a heartbeat."""
 VENDORS = ("한빛통신(모의)", "큰눈시스템(모의)", "새길정보(모의)")
 LAMP_MAKERS = ("밝은빛(모의)", "등대조명(모의)")
 DATA_DATE = date(2026, 9, 30)
@@ -37,6 +39,20 @@ def bells_csv(rng: Generator, sites: list[Site]) -> bytes:
     for number, site in enumerate(chosen, start=1):
         writer.writerow(_bell(rng, number, site))
     return text.getvalue().encode("cp949")
+
+
+def speaking_bells(csv_file: bytes) -> list[dict[str, object]]:
+    """The bells that send a heartbeat, as the broker knows them."""
+    rows = list(csv.DictReader(io.StringIO(csv_file.decode("cp949"), newline="")))[:SPEAKING_BELLS]
+    return [
+        {
+            "id": row["안전비상벨관리번호"],
+            "agency": row["개방자치단체코드"],
+            "lon": float(row["WGS84경도"]),
+            "lat": float(row["WGS84위도"]),
+        }
+        for row in rows
+    ]
 
 
 def _bell(rng: Generator, number: int, site: Site) -> list[object]:
