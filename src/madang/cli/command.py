@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "client": ("madang.cli.clients:client", "Programs that get access tokens for their id and secret."),
     "config": ("madang.cli.configs:config", "Check or show the configuration."),
     "demo": ("madang.cli.demo:demo", "Bring up a simulated city."),
+    "evidence": ("madang.cli.evidence:evidence", "Check packages of video evidence."),
     "hub": ("madang.cli.hubs:hub", "Run the NGSI-LD hub alone, open to programs on this machine."),
     "import": ("madang.cli.imports:import_", "Take in a city's own files."),
     "init": ("madang.cli.configs:init", "Write a configuration and fresh keys for a new city."),

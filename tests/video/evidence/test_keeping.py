@@ -17,7 +17,7 @@ from madang.kernel.errors import BadRequestError, ConflictError, ForbiddenError,
 from madang.video.commands import close_case, close_lease, revoke_grant
 from madang.video.evidence import commands, queries, vault
 from madang.video.evidence.models import Item
-from madang.video.media.protocol import Halt, Keep, Take
+from madang.video.media.protocol import Halt, Keep
 from madang.video.models import Camera, Case, Lease, VideoGrant
 from tests.video.evidence.conftest import INCIDENT, Gateway, fire, set_evidence
 
@@ -246,12 +246,10 @@ def test_a_sealed_file_that_was_touched_is_found_out(
     gateway.end(item.pk, 2)
     item.refresh_from_db()
     path = vault.path_of(item.pk)
-    data = bytearray(path.read_bytes())
-    half = len(data) // 2
-    if change == "flip":
-        data[20] ^= 1
-    changed = {"flip": bytes(data), "cut": bytes(data[:half]), "swap": bytes(data[half:] + data[:half])}[change]
-    path.write_bytes(changed)
+    whole = path.read_bytes()
+    half = len(whole) // 2
+    flipped = whole[:20] + bytes([whole[20] ^ 1]) + whole[21:]
+    path.write_bytes({"flip": flipped, "cut": whole[:half], "swap": whole[half:] + whole[:half]}[change])
     with pytest.raises(vault.EvidenceDamagedError):
         list(vault.read(item.pk, item.key_sealed, item.pieces, item.digest))
 
@@ -293,4 +291,4 @@ def test_no_camera_keeps_its_past_until_a_policy_with_a_legal_note_says_so(
     with civic.transaction() as tx:
         item = commands.keep_past(tx, operator, INCIDENT, camera.pk, "폭행 직전 상황", system_clock())
     [take] = gateway.takes()
-    assert isinstance(take, Take) and (take.take, take.kind, take.seconds) == (item.pk, "past", 10.0)
+    assert (take.take, take.kind, take.seconds) == (item.pk, "past", 10.0)

@@ -8,7 +8,6 @@ Everything works without a network: no time stamp and no revocation is asked for
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -57,11 +56,6 @@ def certificates(private_pem: bytes, city: str, now: datetime) -> str:
         chain = _certify(_private(private_pem), city, now)
         made, _ = Certificate.objects.get_or_create(pk=name, defaults={"chain_pem": chain, "made_at": now})
     return made.chain_pem
-
-
-def root_of(chain_pem: str) -> str:
-    """The root of a chain, PEM."""
-    return chain_pem[chain_pem.rindex("-----BEGIN CERTIFICATE") :]
 
 
 def _certify(key: ec.EllipticCurvePrivateKey, city: str, now: datetime) -> str:
@@ -152,16 +146,3 @@ def _claim(facts: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON values
             {"label": LABEL, "data": dict(facts)},
         ],
     }
-
-
-def check_credentials(data: bytes, media_type: str, root_pem: str) -> tuple[str, list[str]]:
-    """What C2PA says of a file: `Trusted`, `Valid` (whole, by somebody unknown) or `Invalid`; and its codes."""
-    import c2pa
-
-    context = c2pa.Context.from_dict({"trust": {"trust_anchors": root_pem}, "verify": {"verify_trust": True}})
-    try:
-        with c2pa.Reader(media_type, io.BytesIO(data), None, context) as reader:
-            found = json.loads(reader.json())
-    except c2pa.C2paError as error:
-        return "Invalid", [type(error).__name__.lstrip("_")]
-    return str(found.get("validation_state")), [str(one["code"]) for one in found.get("validation_status", [])]
