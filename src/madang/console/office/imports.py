@@ -30,6 +30,8 @@ LABELS = {
     "cctv": "CCTV 표준데이터 (CSV, JSON)",
     "boundaries": "행정구역 경계 (GeoJSON)",
     "basemap": "바탕지도 (GeoJSON)",
+    "osm": "실제 도시 지도 (OpenStreetMap)",
+    "road_address": "도로명주소 (전국 배포 파일)",
     "addresses": "주소 (CSV)",
     "survey": "카메라 방위·영상 주소 (CSV)",
     "bells": "안전비상벨 표준데이터 (CSV, 엑셀)",
