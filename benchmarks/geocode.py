@@ -102,7 +102,7 @@ def _gather(gathered: Staging, path: Path) -> None:
         rest = chain((first,), rows)
         while part := [parse(number, values, known[0], known[1], []) for number, values in islice(rest, 20_000)]:
             gathered.put_named([one for one in part if isinstance(one, Named)])
-            gathered.put_entrances(placed([one for one in part if isinstance(one, Spot)]))
+            gathered.put_entrances(placed([one for one in part if isinstance(one, Spot)], []))
             gathered.commit()
 
 

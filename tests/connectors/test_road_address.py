@@ -156,6 +156,21 @@ def test_a_file_in_another_reference_system_is_refused_whole(
     assert candidates(authority.code, "자하문로 94") == []
 
 
+@pytest.mark.parametrize("crs", ["EPSG:5174", "EPSG:5186"])
+def test_a_file_in_another_system_is_converted_when_that_is_stated(
+    tmp_path: Path, authority: Authority, officer: Actor, settings: Settings, crs: str
+) -> None:
+    import pyproj
+
+    settings.MADANG_PLACES = PlacesConfig(address_crs=crs)
+    x, y = pyproj.Transformer.from_crs("EPSG:5179", crs, always_xy=True).transform(953241.683263, 1954023.466812)
+    line = REAL_ROW.replace("953241.683263|1954023.466812", f"{x:.6f}|{y:.6f}")
+    run = command.run(text_file(tmp_path, line), authority.code, officer)
+    assert (run.state, run.report["crs"]) == ("done", crs)
+    best = candidates(authority.code, "자하문로 94")[0]
+    assert distance_m(Point(best.lon, best.lat), Point(126.9697, 37.5847)) < 300
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [

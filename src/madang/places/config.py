@@ -26,5 +26,8 @@ class PlacesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     absolute. Machines that share a civic store share this folder, too."""
     max_unpacked_bytes: int = 12_000_000_000
     """The most that a ZIP or PBF file may unpack to, bytes."""
+    address_crs: str = "EPSG:5179"
+    """The reference system of road-name address files. The national ones are in UTM-K; state another only for files
+    that were converted (EPSG:5174, 5186 …)."""
     max_zoom: int = 14
     """The closest zoom that tiles are built for; closer ones are drawn from these."""

@@ -88,7 +88,7 @@ def _import(log: imports.ImportLog, path: Path, authority: str) -> None:
     counts = {"rows": log.run.progress, **{k: v for k, v in tally.counts.items() if k != "taken"}, **bad}
     log.finish(
         counts | {"addresses_known": known["addresses"], "addresses_placed": known["placed"]} | built,
-        {"layouts": tally.layouts, "crs": "EPSG:5179"},
+        {"layouts": tally.layouts, "crs": imports.config().address_crs},
     )
 
 
@@ -147,9 +147,11 @@ def _chunk(
     inside: Callable[[Entrance], bool],
 ) -> None:
     issues: list[Issue] = []
-    parsed = [one for line in chunk if (one := _row(line, layout, places, issues)) is not None]
-    _refuse_other_system(parsed, issues)
-    _write(gathered, parsed, tally, inside)
+    crs = imports.config().address_crs
+    parsed = [one for line in chunk if (one := _row(line, layout, places, issues, crs)) is not None]
+    entrances = placed([one for one in parsed if isinstance(one, Spot)], issues, crs)
+    _refuse_other_system(len(entrances), issues, crs)
+    _write(gathered, parsed, entrances, tally, inside)
     gathered.commit()
     tally.counts["taken"] += len(parsed)
     tally.counts["not_imported"] += sum(issue.level is Level.ERROR for issue in issues)
@@ -158,7 +160,7 @@ def _chunk(
     log.told()
 
 
-def _row(line: Line, layout: Layout, places: dict[str, int], issues: list[Issue]) -> Parsed | None:
+def _row(line: Line, layout: Layout, places: dict[str, int], issues: list[Issue], crs: str) -> Parsed | None:
     if line.text is None:
         issues.append(BAD_BYTES.at(line.number))
         return None
@@ -170,25 +172,29 @@ def _row(line: Line, layout: Layout, places: dict[str, int], issues: list[Issue]
     ):
         issues.append(BAD_COLUMNS.at(line.number, str(len(layout.columns)), str(len(values))))
         return None
-    return parse(line.number, values, layout, places, issues)
+    return parse(line.number, values, layout, places, issues, crs)
 
 
-def _refuse_other_system(parsed: list[Parsed], issues: list[Issue]) -> None:
+def _refuse_other_system(right: int, issues: list[Issue], crs: str) -> None:
     """A file in another reference system has its every row wrong: nothing of it may be guessed."""
     wrong = [issue for issue in issues if issue.code == BAD_PLACE.code]
-    right = sum(isinstance(one, Spot) for one in parsed)
     if len(wrong) > 20 and len(wrong) > MISPLACED * (len(wrong) + right):
         raise refusal(
-            f"coordinates that are not UTM-K (EPSG:5179), e.g. {wrong[0].value}",
-            f"좌표가 UTM-K(EPSG:5179)가 아닙니다(예: {wrong[0].value}).",
-            "Convert them from their system (EPSG:5174 and 5186 are often mixed up with it) to EPSG:5179"
-            " / 5174·5186 좌표라면 5179로 바꾸십시오",
+            f"coordinates that are not in {crs}, e.g. {wrong[0].value}",
+            f"좌표가 {crs}가 아닙니다(예: {wrong[0].value}).",
+            "State the system they are in as places.address_crs (EPSG:5174 and 5186 are often mixed up with 5179)"
+            " / 5174·5186 등 다른 좌표계라면 places.address_crs에 적으십시오",
         )
 
 
-def _write(gathered: Staging, parsed: list[Parsed], tally: _Tally, inside: Callable[[Entrance], bool]) -> None:
+def _write(
+    gathered: Staging,
+    parsed: list[Parsed],
+    entrances: list[Entrance],
+    tally: _Tally,
+    inside: Callable[[Entrance], bool],
+) -> None:
     named = [one for one in parsed if isinstance(one, Named)]
-    entrances = placed([one for one in parsed if isinstance(one, Spot)])
     here = [one for one in entrances if inside(one)]
     lots = [one for one in parsed if isinstance(one, FurtherLot)]
     gone = [one.key for one in parsed if isinstance(one, Gone)]

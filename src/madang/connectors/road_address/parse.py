@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from madang.connectors.road_address.layouts import ABOLISHED, Holds, Layout
+from madang.kernel.geometry import in_korea
 from madang.places.domain import Fault, Issue, Level
 from madang.places.staging import Entrance, FurtherLot, Key, Named
 
@@ -33,9 +34,11 @@ SWAPPED = Fault(
 BAD_PLACE = Fault(
     "bad_coordinate",
     Level.ERROR,
-    "UTM-K(EPSG:5179) 좌표가 아닙니다: {value}",
-    "Not a UTM-K (EPSG:5179) coordinate: {value}",
+    "{crs} 좌표가 아닙니다: {value}",
+    "Not a coordinate in {crs}: {value}",
 )
+UTM_K = "EPSG:5179"
+"""What the national files are in; another system must be stated (`places.address_crs`)."""
 
 EAST_M, NORTH_M = (680_000.0, 1_420_000.0), (1_425_000.0, 2_150_000.0)
 """Where South Korea lies in UTM-K, metres: no value is possible on both axes."""
@@ -45,6 +48,7 @@ EAST_M, NORTH_M = (680_000.0, 1_420_000.0), (1_425_000.0, 2_150_000.0)
 class Spot:
     """An entrance before its metres are made degrees."""
 
+    row_number: int
     key: Key
     province: str
     town: str
@@ -71,9 +75,14 @@ Parsed = Named | Spot | FurtherLot | Gone | Unplaced
 
 
 def parse(
-    number: int, values: Sequence[str], layout: Layout, places: Mapping[str, int], issues: list[Issue]
+    number: int,
+    values: Sequence[str],
+    layout: Layout,
+    places: Mapping[str, int],
+    issues: list[Issue],
+    crs: str = UTM_K,
 ) -> Parsed | None:
-    """What a row says; None with an issue for a bad one."""
+    """What a row says, its metres in `crs`; None with an issue for a bad one."""
 
     def of(name: str) -> str:
         at = places.get(name)
@@ -89,7 +98,7 @@ def parse(
         issues.append(BAD_NAME.at(number, "도로명", texts["road"]))
         return None
     if layout.holds is Holds.ENTRANCES:
-        return _spot(number, key, texts, of("x"), of("y"), issues)
+        return _spot(number, key, texts, of("x"), of("y"), issues, crs)
     lot = _lot(number, of("hill"), of("lot_main"), of("lot_sub"), issues)
     if lot is None:
         return None
@@ -128,7 +137,7 @@ def _lot(number: int, hill: str, main: str, sub: str, issues: list[Issue]) -> tu
 
 
 def _spot(
-    number: int, key: Key, texts: Mapping[str, str], x_text: str, y_text: str, issues: list[Issue]
+    number: int, key: Key, texts: Mapping[str, str], x_text: str, y_text: str, issues: list[Issue], crs: str
 ) -> Spot | Unplaced | None:
     if not x_text or not y_text:
         return Unplaced()
@@ -136,34 +145,37 @@ def _spot(
         x, y = float(x_text), float(y_text)
     except ValueError:
         x = y = math.nan
-    if _inside(y, x):
+    if crs == UTM_K and _inside(y, x):
         issues.append(SWAPPED.at(number, "X좌표·Y좌표", f"{x_text}, {y_text}"))
         x, y = y, x
-    if not _inside(x, y):
-        issues.append(BAD_PLACE.at(number, "X좌표·Y좌표", f"{x_text}, {y_text}"))
+    if not (math.isfinite(x) and math.isfinite(y)) or (crs == UTM_K and not _inside(x, y)):
+        issues.append(BAD_PLACE.at(number, "X좌표·Y좌표", f"{x_text}, {y_text}", crs=crs))
         return None
-    return Spot(key, texts["province"], texts["town"], texts["emd"], texts["road"], texts["building"], x, y)
+    return Spot(number, key, texts["province"], texts["town"], texts["emd"], texts["road"], texts["building"], x, y)
 
 
 def _inside(x: float, y: float) -> bool:
     return EAST_M[0] <= x <= EAST_M[1] and NORTH_M[0] <= y <= NORTH_M[1]
 
 
-def placed(spots: Sequence[Spot]) -> list[Entrance]:
-    """Entrances with their UTM-K metres as degrees, all at once."""
+def placed(spots: Sequence[Spot], issues: list[Issue], crs: str = UTM_K) -> list[Entrance]:
+    """Entrances with their metres in `crs` as degrees, all at once; those that come to lie outside Korea are told."""
     if not spots:
         return []
-    lons, lats = _to_degrees([spot.x for spot in spots], [spot.y for spot in spots])
-    return [
-        Entrance(spot.key, spot.province, spot.town, spot.emd, spot.road, spot.building, lon, lat)
-        for spot, lon, lat in zip(spots, lons, lats, strict=True)
-    ]
+    lons, lats = _to_degrees([spot.x for spot in spots], [spot.y for spot in spots], crs)
+    found = []
+    for spot, lon, lat in zip(spots, lons, lats, strict=True):
+        if in_korea(lon, lat):
+            found.append(Entrance(spot.key, spot.province, spot.town, spot.emd, spot.road, spot.building, lon, lat))
+        else:
+            issues.append(BAD_PLACE.at(spot.row_number, "X좌표·Y좌표", f"{spot.x}, {spot.y}", crs=crs))
+    return found
 
 
-def _to_degrees(xs: list[float], ys: list[float]) -> tuple[list[float], list[float]]:
+def _to_degrees(xs: list[float], ys: list[float], crs: str) -> tuple[list[float], list[float]]:
     import numpy as np
     import pyproj
 
-    transformer = pyproj.Transformer.from_crs("EPSG:5179", "EPSG:4326", always_xy=True)
+    transformer = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     lons, lats = transformer.transform(np.array(xs), np.array(ys))
     return np.round(lons, 7).tolist(), np.round(lats, 7).tolist()
