@@ -94,7 +94,7 @@ class VideoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     health_every_s: float = 21_600.0
     """How often each camera is looked at for its health; 0 switches the looking off."""
     health_per_minute: int = 30
-    """At most so many cameras are looked at in a minute, in the whole installation."""
+    """At most so many cameras are looked at in a minute, by each media process."""
     health_at_once: int = 2
     """At most so many at the same time."""
     health_look_s: float = 8.0

@@ -28,6 +28,8 @@ from madang.video.models import Camera, CameraLook
 log = structlog.get_logger(__name__)
 _ENROL_EVERY = timedelta(seconds=60)
 _ENROL_AT_ONCE = 2_000
+_ASK_EVERY = timedelta(seconds=0.9)
+"""The link looks after every commit; who is due need not be asked that often."""
 _TELL_EVERY = timedelta(seconds=60)
 _AUDIT_EVERY = timedelta(hours=1)
 _KEYS_A_MESSAGE = 500
@@ -50,6 +52,7 @@ class Sweep:
     config: VideoConfig
     _budget: float = 1.0
     _at: datetime | None = None
+    _asked_at: datetime | None = None
     _enrolled_at: datetime | None = None
     _told_at: datetime | None = None
     _audited_at: datetime | None = None
@@ -62,8 +65,9 @@ class Sweep:
             return {}
         self._enrol(now)
         room = self._room(now)
-        if room < 1:
+        if room < 1 or (self._asked_at is not None and now - self._asked_at < _ASK_EVERY):
             return {}
+        self._asked_at = now
         chosen = list(self._next(now, room))
         self._budget -= len(chosen)
         again = now + timedelta(seconds=max(self.config.health_every_s, self.config.health_look_s))
