@@ -22,6 +22,10 @@ OPERATOR_RIGHTS = [
     "break_glass",
     "approve_grant",
     "revoke_grant",
+    "send_signal",
+    "shelve_signals",
+    "keep_duty",
+    "send_messages",
 ]
 PEOPLE = {
     "operator": ("김하늘", OPERATOR_RIGHTS),

@@ -19,15 +19,17 @@ from urllib.parse import parse_qs
 
 import uvicorn
 
-from tests.frontend import mock_city
+from tests.frontend import mock_city, mock_work
 from tests.frontend.mock_city import Row, instant
 from tests.frontend.mock_media import Film, film
+from tests.frontend.mock_signals import Signals
 
 APP = Path(__file__).parents[2] / "src" / "madang" / "console" / "static" / "app"
 Message = MutableMapping[str, Any]  # Any: ASGI messages
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 KEEP_ALIVE_S = 1.0
+PAGES = {"/wall": "wall.html"}
 STEPS = {
     "verify": "VERIFYING",
     "activate": "ACTIVE",
@@ -65,6 +67,8 @@ class MockCity:
         self._resets = 0
         self.close_views_with: int | None = None
         self.live_open = True
+        self.signals = Signals(self.city, self.change)
+        self.desk: Row | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self._moved = asyncio.Event()
 
@@ -134,7 +138,8 @@ class MockCity:
         await _respond(send, 200, json.dumps(answer).encode(), "application/json")
 
     async def _file(self, path: str, send: Send) -> None:
-        file = APP / path.removeprefix("/static/app/") if path.startswith("/static/app/") else APP / "index.html"
+        page = APP / PAGES.get(path, "index.html")
+        file = APP / path.removeprefix("/static/app/") if path.startswith("/static/app/") else page
         if not file.is_file() or APP not in file.resolve().parents:
             await _respond(send, 404, b"", "text/plain")
             return
@@ -218,8 +223,11 @@ class MockCity:
         open_to_all = table in ("links", "feeds")
         return list(getattr(self.city, table).values()) if open_to_all or "view_incident" in rights else []
 
-    def _get_incidents(self, parts: list[str], _query: Row, _body: Row) -> Row:
+    def _get_incidents(self, parts: list[str], _query: Row, _body: Row) -> object:
         row = self._incident(parts[0])
+        if "messages" in parts:
+            answers = {"choices": mock_work.choices, "preview": mock_work.listeners}
+            return answers[parts[-1]]() if parts[-1] in answers else mock_work.messages(row["id"])
         place = row["place"]
         granted = next((g["id"] for g in self._grants_of(row) if g["state"] == "APPROVED"), None)
         cameras = [] if place["lon"] is None else mock_city.ranked(self.city, place["lon"], place["lat"], 12, granted)
@@ -317,8 +325,62 @@ class MockCity:
         self.change("grant", row)
         return row
 
-    def _get_sops(self, _parts: list[str], _query: Row, _body: Row) -> Row:
-        return {"runs": [], "startable": []}
+    # --- signals, duty and the wall --------------------------------------------------------------------------------
+
+    def _get_signals(self, parts: list[str], query: Row, _body: Row) -> object:
+        if parts[0] == "storms" and len(parts) > 1:
+            return self.signals.find(parts[1], query)
+        if parts[0] == "of":
+            return self.signals.page(self.signals.signals.get(parts[1], []), query)
+        ended = query.get("ended") == "true"
+        answers: dict[str, Callable[[], object]] = {
+            "storms": lambda: {"storms": self.signals.storms()},
+            "events": lambda: self.signals.find(None, query),
+            "load": self.signals.alarm_load,
+            "talkers": lambda: {"devices": self.signals.talkers()},
+            "shelves": lambda: {
+                "shelves": [row for row in self.signals.shelves.values() if (row["ended_at"] is not None) == ended]
+            },
+        }
+        return answers[parts[0]]()
+
+    def _post_signals(self, parts: list[str], _query: Row, body: Row) -> Row:
+        if self.refuse_acts is not None:
+            raise self.refuse_acts
+        if parts[0] == "events":
+            return self.signals.split(parts[1])
+        if parts[0] == "merge":
+            return self.signals.merge(body["incident_id"], body["into_id"])
+        if parts[0] == "reports":
+            row = self._open({"note": body["text"], "priority": 2, "class_code": body["class_code"]})
+            return {"id": "sig-new", "incident_id": row["id"], "receipt": "new"}
+        if len(parts) == 1:
+            return self.signals.shelve(body["device"], body["reason"], automatic=False, source=body["source"])
+        shelf = self.signals.shelves[parts[1]]
+        shelf |= {"ended_at": instant(datetime.now(UTC)), "ended_by": {"id": "person:1", "name": "김하늘"}}
+        return shelf
+
+    def _get_desk(self, _parts: list[str], _query: Row, _body: Row) -> Row:
+        return {"authority": "48250", "desk": self.desk}
+
+    def _post_desk(self, _parts: list[str], _query: Row, body: Row) -> Row:
+        self.desk = {**body, "person": "person:1", "authority": "48250"}
+        return {"ok": True}
+
+    def _get_sops(self, parts: list[str], _query: Row, _body: Row) -> Row:
+        return mock_work.checklists(parts[1])
+
+    def _post_presence(self, _parts: list[str], _query: Row, _body: Row) -> Row:
+        return {"written": True, "lost": 0}
+
+    def _get_duty(self, _parts: list[str], _query: Row, _body: Row) -> Row:
+        return mock_work.board()
+
+    def _get_handovers(self, _parts: list[str], _query: Row, _body: Row) -> Row:
+        return {"incidents": [], "tasks": [], "brief": ""}
+
+    def _get_log(self, _parts: list[str], query: Row, _body: Row) -> Row:
+        return {"entries": mock_work.log_entries(query.get("incident_id"))}
 
     def _get_cameras(self, parts: list[str], query: dict[str, str], _body: Row) -> Row:
         if parts:

@@ -129,6 +129,7 @@ export const TEXTS = {
   owner: t("담당", "Owner"),
   source: t("출처", "Source"),
   source_operator: t("관제 등록", "Control room"),
+  source_signal: t("신호", "Signals"),
   source_system: t("시스템", "System"),
   source_police112: t("112 신고", "112 call"),
   outcome: t("처리 결과", "Outcome"),
