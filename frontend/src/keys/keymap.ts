@@ -39,6 +39,7 @@ export const COMMANDS = [
   "report",
   "own",
   "wall_page",
+  "still",
 ] as const;
 
 export type Command = (typeof COMMANDS)[number];
@@ -89,6 +90,7 @@ export const DEFAULTS: Bindings = {
   report: "Shift+KeyI",
   own: "Shift+KeyM",
   wall_page: "Shift+KeyW",
+  still: "KeyZ",
 };
 
 /** The chord of a press, or null where it must not be a command: typing in a field, or a chord of the browser. */

@@ -3,6 +3,7 @@
 import type { Incident } from "../api/types";
 import { askReason, approveFirst } from "../incident/actions";
 import { deeds } from "../signals/deeds.svelte";
+import { takeStill } from "../evidence/taking";
 import { desk } from "../state/desk.svelte";
 import { settings } from "../state/settings.svelte";
 import type { Command } from "./keymap";
@@ -35,6 +36,9 @@ const COMMANDS: Record<Command, () => void> = {
   steps: () => document.querySelector<HTMLElement>("[data-step-first]")?.focus(),
   tasks: () => onDuty(() => (desk.dialog = { kind: "tasks" })),
   log: () => onDuty(() => (desk.dialog = { kind: "log", incidentId: desk.selectedId })),
+  still: () => {
+    if (desk.can("lock_evidence")) void takeStill();
+  },
   handover: () => onDuty(() => (desk.dialog = { kind: "handover" })),
   events: () => seeing(() => (desk.dialog = { kind: "events", incidentId: heldBy(desk.selected) })),
   split: () => void deeds.splitChosen(),

@@ -313,6 +313,7 @@ export const COMMAND_TEXTS: Record<Command, Text> = {
   steps: t("절차의 할 차례로 가기", "Go to the checklist's next step"),
   tasks: t("할 일 목록", "Tasks"),
   log: t("통신 기록", "Radio and phone log"),
+  still: t("정지영상 남기기", "Take a still"),
   handover: t("인수인계", "Hand-over"),
   events: t("사안 찾기·펼치기", "Find or unfold events"),
   split: t("사안 분리", "Split the event out"),

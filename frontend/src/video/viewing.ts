@@ -58,6 +58,11 @@ export class LiveView {
     void this.open();
   }
 
+  /** The lease whose picture plays now, for what is kept of it; none while nothing plays. */
+  get playingLease(): string | null {
+    return this.status.phase === "playing" && this.ticket !== null ? this.ticket.lease_id : null;
+  }
+
   /** Stop showing and give the lease back. Safe to call twice. */
   close(): void {
     if (this.closed) return;
