@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("madang.cli.configs:init", "Write a configuration and fresh keys for a new city."),
     "migrate-store": ("madang.cli.moves:migrate_store", "Move the hub's store to PostgreSQL, or back to a file."),
     "restore": ("madang.cli.backups:restore", "Put a backup in place of both stores."),
+    "review": ("madang.cli.reviews:review", "Check signed after-action reports."),
     "serve": ("madang.cli.serving:serve", "Run the platform."),
     "token": ("madang.cli.tokens:token", "Credentials of devices and programs."),
     "version": ("madang.cli.configs:version", "Show the version."),

@@ -20,6 +20,7 @@ from madang.response.models import Incident
 from madang.response.queries import JsonRow
 from madang.response.review import commands, loads, queries
 from madang.response.review.models import Finding, Lesson
+from madang.response.review.pages import pdf_of
 from madang.response.review.schema import SCHEMA
 
 router = Router(tags=["reviews"])
@@ -256,3 +257,11 @@ def report_json(request: SeatedRequest, incident_id: str, number: int = 1) -> Ht
     _of_city(request.auth, incident_id)
     name, body = queries.document_file(request.auth.actor, incident_id, number)
     return _file(body, "application/json", name)
+
+
+@router.get("/reviews/{incident_id}/report.pdf")
+def report_pdf(request: SeatedRequest, incident_id: str) -> HttpResponse:
+    """The report to be filed; the signed JSON is inside it."""
+    _of_city(request.auth, incident_id)
+    name, paper = queries.paper(request.auth.actor, incident_id, system_clock())
+    return _file(pdf_of(paper), "application/pdf", name)

@@ -145,7 +145,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class PersonLoad:
-    """What one person was given. `hours` on duty by the roster (0: none); `busiest`: the most taken on in ten minutes."""
+    """What one person was given. `hours` on duty by the roster (0: none), `busiest` is the most in ten minutes."""
 
     person: str
     hours: float

@@ -23,6 +23,7 @@ from madang.response.review.domain import LESSON_MOVES, LessonState
 from madang.response.review.gather import holders_of, report_of
 from madang.response.review.loads import may_name
 from madang.response.review.models import Document, Finding, Lesson, Review
+from madang.response.review.pages import Paper
 from madang.response.review.people import People, with_names
 from madang.response.rules.examples import example_rows
 from madang.response.sop.models import SopVersion
@@ -103,7 +104,8 @@ def one(actor: Actor, incident_id: str, now: datetime) -> JsonRow:
         "report": report,
         "names": names,
         "findings": [
-            {"id": row.id, "kind": row.kind, "text": row.text, "by": row.made_name if shown else ""} for row in findings
+            {"id": row.id, "kind": row.kind, "text": veil(row.text), "by": row.made_name if shown else ""}
+            for row in findings
         ],
         "lessons": [lesson_row(row, actor, veil) for row in lessons.select_related("review__incident")],
         "documents": [_document_row(row, shown) for row in signed],
@@ -156,6 +158,28 @@ def visible(actor: Actor, incident_id: str) -> Incident:
     if incident.state not in REVIEWABLE and not hasattr(incident, "review"):
         raise NotFoundError("the incident is not closed", ko="종결된 사건이 아닙니다.")
     return incident
+
+
+def paper(actor: Actor, incident_id: str, now: datetime) -> tuple[str, Paper]:
+    """The report as it is to be printed: as signed with its addenda, else the draft of now."""
+    incident = visible(actor, incident_id)
+    review = Review.objects.filter(incident=incident).first()
+    signed = list(Document.objects.filter(review=review).order_by("number")) if review else []
+    shown = may_name(actor, incident.authority_id)
+    report, names = _report(incident, review, signed, now, shown)
+    if not signed:
+        return f"madang-review-{incident.number}-draft.pdf", Paper(report, names)
+    first = signed[0]
+    addenda = [_addendum(row, shown) for row in signed[1:]]
+    attachment = document_file(actor, incident_id, 1)
+    name = f"madang-review-{incident.number}.pdf"
+    return name, Paper(report, names, addenda, first.digest, first.key_id, attachment)
+
+
+def _addendum(row: Document, shown: bool) -> JsonRow:
+    body = document_of(row.jws)
+    names = {one.code: one.name for one in names_of(row)} if shown else {}
+    return {"number": row.number, "made_at": body["made_at"], "text": with_names(body["text"], names)}
 
 
 def document_file(actor: Actor, incident_id: str, number: int) -> tuple[str, bytes]:
