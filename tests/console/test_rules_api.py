@@ -131,3 +131,25 @@ def test_a_dropped_draft_makes_room_for_another(writer: Desk) -> None:
     assert writer.post("/rules", {"name": "many-bells", "definition": RULE, "note": ""}).status_code == 409
     assert writer.post(f"/rules/versions/{draft['id']}/drop", {}).json()["stage"] == "dropped"
     assert _made(writer)["number"] == 2
+
+
+def test_an_approver_sends_a_shadow_back_with_a_reason_and_its_history_tells(writer: Desk, approver: Desk) -> None:
+    from madang.response.rules.models import RuleVersion
+
+    draft = _made(writer)
+    path = f"/rules/versions/{draft['id']}"
+    RuleVersion.objects.update(stage="replayed")
+    assert writer.post(f"{path}/shadow", {}).json()["may"]["send_back"] == "role_lacks_right"
+    assert writer.post(f"{path}/send_back", {"reason": "아무나"}).status_code == 403
+    assert approver.post(f"{path}/send_back", {"reason": " "}).status_code == 400
+    assert approver.post(f"{path}/send_back", {"reason": "너무 자주 울립니다"}).json()["stage"] == "draft"
+    steps = writer.get(f"{path}/history").json()["steps"]
+    assert [one["act"] for one in steps] == ["drafted", "shadow", "send_back"]
+    assert (steps[-1]["reason"], steps[-1]["by"]["id"]) == ("너무 자주 울립니다", approver.actor.id)
+
+
+def test_a_form_says_which_sources_a_field_takes(writer: Desk) -> None:
+    forms = {one["op"]: one["fields"] for one in writer.get("/rules/vocabulary").json()["operators"]}
+    sources = {op: [one["options"] for one in fields if one["kind"] == "source"] for op, fields in forms.items()}
+    assert sources["threshold"] == [["reading"]]
+    assert sources["sequence"] == [["reading", "signal"], ["reading", "signal"]]

@@ -31,11 +31,13 @@ Rules and their versions
     POST rules/versions/{id}/check      {revision?} → detail; with faults it stays a draft, see `findings`
     POST rules/versions/{id}/replay     {days?=30, revision?} → detail; a job, see `replay`
     POST rules/versions/{id}/replay/stop
-    POST rules/versions/{id}/shadow|publish|retire|roll_back|drop   {reason?, revision?, accept_auto?} → detail.
-                                 `reason` for retire and roll_back. `accept_auto`: its messages go out unconfirmed.
+    POST rules/versions/{id}/shadow|publish|send_back|retire|roll_back|drop   {reason?, revision?, accept_auto?} →
+                                 detail. `reason` for send_back, retire and roll_back.
+                                 `accept_auto`: its messages go out unconfirmed.
     GET  rules/versions/{id}/firings?limit=50&before=  {firings: [{id, kind: fired|cleared, at, noted_at, mode, shadow,
                                  group, device, class_code, priority, lon, lat, value, signal_id, refused, incident:
                                  {id, number}|null, late}]}
+    GET  rules/versions/{id}/history    {steps: [{at, act, by: {id, name}, reason}]} oldest first
     GET  rules/versions/{id}/waiting    {groups: [{group, mode, standing, due_at, seen_at, spoke_at, late, bad}]}
 
     Version  {id, name, number, cited "name@n", stage: draft|checked|replayed|shadow|published|retired|dropped,
@@ -43,7 +45,7 @@ Rules and their versions
              name}|null, published_at, retired_at, created_at, updated_at, revision, faults, warnings}
     detail   Version + {definition, sentence: {ko, en: {text, parts: [{text, path}]}}, findings: [{code, where, ko, en,
              level: fault|warning}], acts_externally, replay: Replay|null, shadow: {since, would_have_fired}|null,
-             waiting, may: {edit|check|replay|shadow|publish|retire|roll_back|drop: true | reason code}}
+             waiting, may: {edit|check|replay|shadow|publish|send_back|retire|roll_back|drop: true | reason code}}
              `path` is a JSON pointer into the definition: the value a person changes by clicking that part; empty for
              the words between. Steps missing from `may` are not possible at this stage.
     Replay   {id, state: queued|running|done|failed|stopped, progress 0–1, from_at, to_at, asked_at, finished_at, by,
@@ -93,6 +95,7 @@ from madang.places.models import Boundary
 from madang.response.rules import checks, commands, effects, examples, forms, queries
 from madang.response.rules.checks import Known
 from madang.response.rules.domain import Step
+from madang.response.rules.history import history_of
 from madang.response.rules.models import Deed, RuleTable, RuleVersion
 from madang.response.rules.tables import Kind, Policy, rows_from
 from madang.response.rules.tables import check as check_table
@@ -140,7 +143,7 @@ class Answering(Schema):
     reason: str = Field(default="", max_length=500)
 
 
-StepName = Literal["shadow", "publish", "retire", "roll_back", "drop"]
+StepName = Literal["shadow", "publish", "send_back", "retire", "roll_back", "drop"]
 
 
 def _demand_sight(viewer: Viewer) -> None:
@@ -342,6 +345,12 @@ def firings(request: SeatedRequest, version_id: str, limit: int = 50, before: da
     return {"firings": queries.firing_rows(row, max(1, min(limit, 200)), before)}
 
 
+@router.get("/rules/versions/{version_id}/history")
+def history(request: SeatedRequest, version_id: str) -> Json:
+    """Who did what with it, and why."""
+    return {"steps": history_of(_version(request.auth, version_id))}
+
+
 @router.get("/rules/versions/{version_id}/waiting")
 def waiting(request: SeatedRequest, version_id: str) -> Json:
     """What stands, and what waits until when."""
@@ -350,7 +359,7 @@ def waiting(request: SeatedRequest, version_id: str) -> Json:
 
 @router.post("/rules/versions/{version_id}/{step}")
 def take_step(request: SeatedRequest, version_id: str, step: StepName, body: Deciding) -> Json:
-    """Shadow, publish, retire, roll back, drop."""
+    """Shadow, publish, send back, retire, roll back, drop."""
     viewer = request.auth
     _version(viewer, version_id)
     with civic.transaction() as tx:

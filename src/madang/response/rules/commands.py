@@ -38,6 +38,7 @@ MOST_RULES = 200
 NOBODY = Known()
 _RIGHT = {
     Step.PUBLISH: Right.PUBLISH_RULES,
+    Step.SEND_BACK: Right.PUBLISH_RULES,
     Step.ROLL_BACK: Right.PUBLISH_RULES,
     Step.RETIRE: Right.PUBLISH_RULES,
 }
@@ -166,7 +167,7 @@ def take_step(
     revision: int | None = None,
     accept_auto: bool = False,
 ) -> RuleVersion:
-    """Starts the shadow, publishes, retires, rolls back to, or drops a version.
+    """Starts the shadow, publishes, sends back, retires, rolls back to, or drops a version.
 
     Publishing and rolling back are a second person's: `ForbiddenError` for whoever wrote or changed it.
     """
@@ -270,7 +271,7 @@ def _retire(tx: Session, row: RuleVersion, actor: Actor, moved: Moved, now: date
     return _move(tx, row, actor, moved, now, {"waits_cancelled": memories.forget(tx, row.id)})
 
 
-def _drop(tx: Session, row: RuleVersion, actor: Actor, moved: Moved, now: datetime) -> RuleVersion:
+def _stop(tx: Session, row: RuleVersion, actor: Actor, moved: Moved, now: datetime) -> RuleVersion:
     stop_replays(row, now)
     timers.cancel_timer(tx, kind=memories.CLOCK, key=row.id)
     memories.forget(tx, row.id)
@@ -280,9 +281,10 @@ def _drop(tx: Session, row: RuleVersion, actor: Actor, moved: Moved, now: dateti
 _ACTIONS = {
     Step.SHADOW: _to_shadow,
     Step.PUBLISH: _publish,
+    Step.SEND_BACK: _stop,
     Step.ROLL_BACK: _publish,
     Step.RETIRE: _retire,
-    Step.DROP: _drop,
+    Step.DROP: _stop,
 }
 
 # --------------------------------------------------------------------------------------------------------- inside

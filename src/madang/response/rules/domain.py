@@ -1,9 +1,9 @@
 """The life of a rule's version: from draft to published and back, as one explicit table. Pure.
 
 draft → checked (form, names, loops) → replayed (on the last days, the difference shown) → shadow (records what it
-would do, does nothing) → published by a second person → retired when another version takes over, or by hand; a retired
-version may come back (rolled back to). Whoever wrote or changed a version never puts it in force. To edit a version
-that has run makes a new draft.
+would do, does nothing) → published by a second person (or sent back with a reason: a draft again) → retired when
+another version takes over, or by hand; a retired version may come back (rolled back to). Whoever wrote or changed a
+version never puts it in force. To edit a version that has run makes a new draft.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Step(StrEnum):
     REPLAY = "replay"
     SHADOW = "shadow"
     PUBLISH = "publish"
+    SEND_BACK = "send_back"
     RETIRE = "retire"
     ROLL_BACK = "roll_back"
     DROP = "drop"
@@ -57,7 +58,12 @@ TRANSITIONS: Mapping[Stage, Mapping[Step, Stage]] = MappingProxyType(
             Step.SHADOW: Stage.SHADOW,
             Step.DROP: Stage.DROPPED,
         },
-        Stage.SHADOW: {Step.EDIT: Stage.DRAFT, Step.PUBLISH: Stage.PUBLISHED, Step.DROP: Stage.DROPPED},
+        Stage.SHADOW: {
+            Step.EDIT: Stage.DRAFT,
+            Step.PUBLISH: Stage.PUBLISHED,
+            Step.SEND_BACK: Stage.DRAFT,
+            Step.DROP: Stage.DROPPED,
+        },
         Stage.PUBLISHED: {Step.RETIRE: Stage.RETIRED},
         Stage.RETIRED: {Step.ROLL_BACK: Stage.PUBLISHED},
         Stage.DROPPED: {},
@@ -67,7 +73,7 @@ RUNNING = frozenset({Stage.SHADOW, Stage.PUBLISHED})
 """Stages in which a version hears the feeds."""
 FORCING = frozenset({Step.PUBLISH, Step.ROLL_BACK})
 """Steps that put a version in force: never by one of its writers."""
-NEEDS_REASON = frozenset({Step.RETIRE, Step.ROLL_BACK})
+NEEDS_REASON = frozenset({Step.SEND_BACK, Step.RETIRE, Step.ROLL_BACK})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import msgspec
 
@@ -174,7 +175,15 @@ def _field(info: msgspec.structs.FieldInfo) -> JsonRow:
         found["unit"] = "s"
     elif name.endswith("_m"):
         found["unit"] = "m"
+    if found["kind"] == "source":
+        found["options"] = _tags(info.type)
     return found
+
+
+def _tags(kind: Any) -> list[str]:  # Any: a type, or a union of them
+    """Which of the source forms a field takes."""
+    kinds = get_args(kind) or (kind,)
+    return [str(one.__struct_config__.tag) for one in kinds if one is not NoneType]
 
 
 def _kind(name: str, schema: Mapping[str, Any]) -> str:  # Any: JSON Schema

@@ -23,6 +23,7 @@ JsonRow = dict[str, Any]  # Any: JSON values
 _WORK = ("draft", "checked", "replayed", "shadow")
 _RIGHT = {
     Step.PUBLISH: Right.PUBLISH_RULES,
+    Step.SEND_BACK: Right.PUBLISH_RULES,
     Step.ROLL_BACK: Right.PUBLISH_RULES,
     Step.RETIRE: Right.PUBLISH_RULES,
 }
