@@ -64,7 +64,8 @@ def apply_events(tx: Session, actor: Actor, incident: Incident, events: Iterable
 def _stepped(tx: Session, actor: Actor, incident: Incident, event: Stepped, now: datetime) -> None:
     incident.state = event.after.value
     ended = event.after in ENDED_STATES
-    incident.closed_at = now if ended else None
+    if not ended or event.before not in ENDED_STATES:
+        incident.closed_at = now if ended else None
     why = f": {event.reason}" if event.reason else ""
     line = Line(
         event.step.value,

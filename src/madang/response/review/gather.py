@@ -69,7 +69,7 @@ def report_of(incident: Incident, review: Review | None, now: datetime) -> tuple
         "made_at": instant_text(now),
         "authority": _authority(incident),
         "mode": incident.mode,
-        "incident": _incident(incident, people),
+        "incident": _incident(incident, entries, people),
         "timings": timings_of(incident, entries, family),
         "timeline": [_line(entry, people) for entry in entries],
         "timeline_total": TimelineEntry.objects.filter(incident=incident).count(),
@@ -133,8 +133,9 @@ def _agency(code: str) -> JsonRow | None:
     return {"code": code, "name_ko": Agency.objects.filter(code=code).values_list("name_ko", flat=True).first() or code}
 
 
-def _incident(incident: Incident, people: People) -> JsonRow:
+def _incident(incident: Incident, entries: list[TimelineEntry], people: People) -> JsonRow:
     basis = basis_of(incident.basis)
+    ends = [str(entry.payload.get("reason", "")) for entry in entries if entry.kind == "close"]
     return {
         "id": incident.id,
         "number": incident.number,
@@ -154,7 +155,7 @@ def _incident(incident: Incident, people: People) -> JsonRow:
         "basis": incident.basis,
         "basis_ko": BASIS_KO[basis] if basis else incident.basis,
         "note": people.text(incident.note),
-        "outcome": people.text(incident.outcome),
+        "outcome": people.text(incident.outcome or (ends[-1] if ends else "")),
         "owner": people.code(incident.owner, incident.owner_name),
         "opened_at": instant_text(incident.opened_at),
         "closed_at": instant(incident.closed_at),

@@ -105,7 +105,8 @@ def fonts() -> tuple[Path, Path]:
 def _letters(font: Path) -> frozenset[int]:
     from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # fontTools ships no types
 
-    return frozenset(TTFont(font, lazy=True).getBestCmap())
+    with TTFont(font, lazy=True) as known:
+        return frozenset(known.getBestCmap())
 
 
 def _when(text: str | None) -> str:
@@ -173,7 +174,10 @@ class _Printer:
                 modification_date=parse_instant(self._report["made_at"]),
                 desc="The signed report",
             )
-        return bytes(self._pdf.output())
+        body = bytes(self._pdf.output())
+        for font in self._pdf.fonts.values():
+            font.close()
+        return body
 
     # ---- words
 
@@ -230,6 +234,7 @@ class _Printer:
             return
         pdf = self._pdf
         pdf.set_font(size=8)
+        pdf.set_fill_color(255, 255, 255)
         pdf.set_draw_color(170, 170, 170)
         pdf.set_line_width(0.15)
         head = FontFace(emphasis="BOLD", fill_color=(232, 236, 241), color=(20, 20, 20))
@@ -328,6 +333,7 @@ class _Printer:
 
         pdf = self._pdf
         pdf.set_font(size=9)
+        pdf.set_fill_color(255, 255, 255)
         pdf.set_draw_color(170, 170, 170)
         pdf.set_line_width(0.15)
         label = FontFace(emphasis="BOLD", fill_color=(240, 243, 246))
@@ -359,7 +365,7 @@ class _Printer:
         known = draw(pdf, self._report["authority"]["code"], frame, marks)
         pdf.set_xy(MARGIN_MM, top + height + 1)
         pdf.set_font(size=7.5)
-        legend = "◆ 사건   ● 열람한 카메라(번호는 5쪽 목록 순서)   ▲ 신호".replace("5쪽 ", "카메라 ")
+        legend = "◆ 사건   ● 열람한 카메라(번호는 카메라 목록의 번호)   ▲ 신호"
         pdf.multi_cell(width, 4, legend + ("" if known else "\n배경 지도 자료가 없습니다."), align="L")
 
     def _signal_marks(self) -> list[Mark]:
