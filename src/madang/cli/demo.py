@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ from rich.table import Table
 
 from madang.cli import demo_state as state_of
 from madang.cli.demo_messages import GATEWAY_KEY, seed_messages
+from madang.cli.demo_signals import SIGNALS_KEY, give_token
 from madang.cli.demo_state import ACCOUNTS, City, Demo, Ports
 from madang.cli.demo_work import seed_work
 
@@ -54,6 +56,7 @@ _END_S = 10.0
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed is another city.")
 @click.option("--no-police", is_flag=True, help="No calls arrive.")
+@click.option("--no-signals", is_flag=True, help="No bells, sensors and citizens report, until a scene is played.")
 def demo(
     directory: Path,
     fresh: bool,
@@ -63,6 +66,7 @@ def demo(
     films: Path | None,
     seed: int,
     no_police: bool,
+    no_signals: bool,
 ) -> int:
     """Bring up a simulated city and show where to look. Ctrl-C ends everything it started."""
     console = Console()
@@ -73,7 +77,7 @@ def demo(
     if known is None:
         _clear_half_made(state)
         known = _set_up(console, state, port, data, city_text, seed)
-    return _bring_up(console, state, known, data or state / "city", films, police=not no_police)
+    return _bring_up(console, state, known, data or state / "city", films, police=not no_police, signals=not no_signals)
 
 
 def _clear_half_made(state: Path) -> None:
@@ -121,6 +125,7 @@ def _take_in(state: Path, files: Path, demo: Demo) -> int:
     places = next((path for kind, path in found if kind == "addresses"), None)
     settings = state_of.police_settings(state, demo.city, demo.ports, places)
     state_of.seed_people(demo.city, demo.password, state_of.police_public_key(settings), demo.ports, now)
+    give_token(state, demo.city.code, now)
     seed_messages(demo.city.code)
     seed_work(demo.city.code, now)
     for kind, path in found:
@@ -218,7 +223,9 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
         process.wait()
 
 
-def _bring_up(console: Console, state: Path, demo: Demo, files: Path, films: Path | None, *, police: bool) -> int:
+def _bring_up(
+    console: Console, state: Path, demo: Demo, files: Path, films: Path | None, *, police: bool, signals: bool
+) -> int:
     taken = [port for port in _ports(demo) if not _is_free(port)]
     if taken:
         raise click.ClickException(f"port {taken[0]} is taken; is this demo running already? (else: --fresh --port N)")
@@ -231,7 +238,10 @@ def _bring_up(console: Console, state: Path, demo: Demo, files: Path, films: Pat
             _until_answering(programs, demo)
         if police:
             programs.start("police112", _module("police112", "--config", str(state / "police112" / "police112.toml")))
-        _show(console, state, demo, police=police)
+        can_signal = (state / SIGNALS_KEY).is_file()
+        if signals and can_signal:
+            programs.start("signals", _module("signals", "--dir", str(state)))
+        _show(console, state, demo, police=police, scenes=can_signal)
         return _stay(console, programs)
     except KeyboardInterrupt:
         console.print("끝내는 중 · stopping")
@@ -303,7 +313,7 @@ def _until_answering(programs: Programs, demo: Demo) -> None:
     raise click.ClickException(f"the platform did not answer within {_START_S:.0f} s; see {programs.logs}/serve.log")
 
 
-def _show(console: Console, state: Path, demo: Demo, *, police: bool) -> None:
+def _show(console: Console, state: Path, demo: Demo, *, police: bool, scenes: bool) -> None:
     address = f"http://127.0.0.1:{demo.ports.core}"
     places = Table.grid(padding=(0, 2))
     for what, where in (
@@ -322,7 +332,14 @@ def _show(console: Console, state: Path, demo: Demo, *, police: bool) -> None:
     console.print(Panel(places, title=title, border_style="magenta"))
     console.print(accounts)
     calls = "112 신고가 곧 들어옵니다 · calls arrive soon" if police else "신고 없음 · no calls"
+    if scenes:
+        console.print("장면 Scenes, in another terminal: bell · crowd · flap · storm")
+        console.print(f"  {shlex.join(_scene_command(state))}", soft_wrap=True, highlight=False)
     console.print(f"{calls}. Ctrl-C로 끝냅니다 · Ctrl-C ends everything.")
+
+
+def _scene_command(state: Path) -> list[str]:
+    return _module("signals", "--dir", str(state), "--scene", "bell")
 
 
 def _stay(console: Console, programs: Programs) -> int:
