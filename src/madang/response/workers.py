@@ -12,7 +12,7 @@ from madang.journal.session import Session
 from madang.kernel.canonical import canonical_json
 from madang.kernel.clock import system_clock
 from madang.kernel.workers import LoopWorker, ThreadWorker
-from madang.response import caller, tasks, timeline
+from madang.response import caller, evidence_lines, tasks, timeline
 from madang.response.domain import APPROVE_GRANT
 from madang.response.models import Incident
 from madang.response.timeline import Line
@@ -34,6 +34,7 @@ def register() -> None:
     handlers.on_timer(tasks.TIMER, tasks.fall_due)
     handlers.on_timer(caller.FORGET, caller.forget)
     handlers.subscribe(Subscriber(FOLLOWER, GRANT_TOPICS, _prepare, _deliver, lanes=1))  # offers go first
+    evidence_lines.register()
 
 
 def workers(services: object) -> list[ThreadWorker | LoopWorker]:
