@@ -1,7 +1,6 @@
 /** How the words of a report read: codes as names where they are known, lengths of time, shares. Pure. */
 
 import type { Language } from "../text/format";
-import type { Text } from "../text/texts";
 
 /** Free text with `[P1]` turned back into names. */
 export function withNames(text: string, names: Record<string, string>): string {
@@ -9,6 +8,7 @@ export function withNames(text: string, names: Record<string, string>): string {
 }
 
 export function nameOf(code: string, names: Record<string, string>): string {
+  if (code.startsWith("system:")) return "플랫폼";
   return names[code] ?? (code || "–");
 }
 
@@ -58,5 +58,3 @@ export function sceneAt(told: Told, at: number): Scene {
   });
   return { line, events, cameras };
 }
-
-export const UNKNOWN: Text = { ko: "알 수 없음", en: "unknown" };

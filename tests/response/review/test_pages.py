@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pypdfium2
+import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from madang.identity.rights import Actor
@@ -77,7 +77,7 @@ def test_letters_the_font_lacks_are_shown_as_boxes_and_counted(incident: Inciden
 def test_without_a_font_the_refusal_says_what_to_do(
     incident: Incident, reviewer: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages.finders, "find", lambda _name: None)
+    monkeypatch.setattr("madang.response.review.pages.finders.find", lambda _name: None)
     with pytest.raises(UnavailableError, match="no font") as caught:
         printed(reviewer, incident)
     assert "글꼴" in caught.value.ko

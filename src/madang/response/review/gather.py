@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
 
 from madang.identity.models import Agency, Authority
 from madang.kernel.clock import instant_text
+from madang.kernel.mode import Mode
 from madang.response import caller as callers
 from madang.response import timeline
 from madang.response.classes import class_named
 from madang.response.duty.models import HandoverItem, LogEntry
 from madang.response.messaging.models import Attempt, Delivery, SentMessage
 from madang.response.models import Incident, SourceCall, Task, TimelineEntry
+from madang.response.review import alarm_load
 from madang.response.review.domain import CHECKLIST
+from madang.response.review.loads import items_of, shifts_of
 from madang.response.review.measures import timings_of
 from madang.response.review.models import Finding, Lesson, Review
 from madang.response.review.people import People
@@ -36,6 +39,7 @@ from madang.video.models import Camera, GrantCamera, VideoGrant, ViewSession
 
 JsonRow = dict[str, Any]  # Any: JSON values
 FORMAT = "madang-after-action/1"
+_LONGEST = timedelta(days=1)
 MOST_ROWS = 2_000
 """Of any one list; how many there are in all is said beside it."""
 
@@ -84,6 +88,7 @@ def report_of(incident: Incident, review: Review | None, now: datetime) -> tuple
         "handovers": _handovers(incident, people),
         "log": _log(incident, people),
         "rules": _rules(incident, people),
+        "alarm_load": _load(incident),
         "review": _review(review, people),
     }
     report["staff"] = [{"code": one.code, "digest": one.digest} for one in people.disclosures]
@@ -427,6 +432,25 @@ def _log(incident: Incident, people: People) -> list[JsonRow]:
         }
         for row in rows[:MOST_ROWS]
     ]
+
+
+def _load(incident: Incident) -> JsonRow:
+    """What operators were given while the incident was open, in ten-minute windows; a day of it at most."""
+    since = incident.opened_at
+    until = min(incident.closed_at or since + _LONGEST, since + _LONGEST)
+    until = max(until, since + alarm_load.WINDOW)
+    items = items_of(incident.authority_id, Mode(incident.mode), since, until)
+    stretch = alarm_load.windows(items, shifts_of(incident.authority_id, since, until), since, until)
+    load = alarm_load.load_of(items, stretch)
+    return {
+        "from_at": instant_text(since),
+        "to_at": instant_text(until),
+        "items": load.items,
+        "known": load.known,
+        "average": load.average,
+        "peak": load.peak,
+        "flood": load.flood,
+    }
 
 
 def _rules(incident: Incident, people: People) -> list[JsonRow]:

@@ -142,6 +142,8 @@ class _Printer:
         self._pdf = _new_pdf(regular, bold, self._foot())
 
     def print(self) -> bytes:
+        from fpdf.fonts import TTFFont
+
         self._pdf.set_title(f"사후 검토 보고서 {self._report['incident']['number']}")
         self._pdf.set_lang("ko-KR")
         self._pdf.set_creation_date(parse_instant(self._report["made_at"]))
@@ -159,6 +161,7 @@ class _Printer:
             self._handovers,
             self._log,
             self._rules,
+            self._load,
             self._review,
             self._addenda,
             self._proof,
@@ -176,7 +179,8 @@ class _Printer:
             )
         body = bytes(self._pdf.output())
         for font in self._pdf.fonts.values():
-            font.close()
+            if isinstance(font, TTFFont):
+                font.close()
         return body
 
     # ---- words
@@ -189,6 +193,8 @@ class _Printer:
         return shown
 
     def _who(self, code: str) -> str:
+        if code.startswith("system:"):
+            return "플랫폼"
         return named(code, self._paper.names) or "–"
 
     def _foot(self) -> str:
@@ -434,11 +440,64 @@ class _Printer:
         pdf.cell(0, 6, "총평  Conclusion", new_x="LMARGIN", new_y="NEXT")
         text = (review or {}).get("summary") or "아직 검토하지 않았습니다."
         self._paragraph(text if len(text) <= 900 else text[:900] + "… (전문은 ‘검토’ 절)", 9)
+        self._short(
+            "잘된 점·부족한 점  Findings",
+            [f"{FINDINGS[o['kind']]}: {o['text']}" for o in (review or {}).get("findings", [])],
+        )
+        self._short(
+            "교훈  Lessons",
+            [f"{o['text']} ({self._who(o['owner'])}, {o['due_on']}까지)" for o in (review or {}).get("lessons", [])],
+        )
+        self._short("지키지 못한 절차  Unmet steps", self._unmet())
         if review and review["signed_at"]:
             pdf.ln(1)
             self._paragraph(f"서명 {self._who(review['signed_by'])} · {_when(review['signed_at'])} (전자서명 ES256)", 9)
 
+    def _short(self, title: str, lines: Sequence[str]) -> None:
+        """The first few of a list, as far as the first page has room; nothing of an empty one."""
+        pdf = self._pdf
+        if not lines or pdf.will_page_break(14):
+            return
+        pdf.ln(1.5)
+        pdf.set_font(style="B", size=9.5)
+        pdf.cell(0, 6, title, new_x="LMARGIN", new_y="NEXT")
+        for shown, line in enumerate(lines):
+            if pdf.will_page_break(20) or shown == 4:
+                self._paragraph(f"외 {len(lines) - shown}건은 다음 쪽들에 있습니다.", 8.5)
+                return
+            self._paragraph("· " + (line if len(line) <= 120 else line[:119] + "…"), 9)
+
+    def _unmet(self) -> list[str]:
+        steps = [(run["ko"], step) for run in self._report["checklists"] for step in run["steps"]]
+        return [
+            f"{title}: {step['ko']}" + (" (기한 지남)" if step["late"] else "")
+            for title, step in steps
+            if not step["met"] or step["late"]
+        ]
+
     # ---- the pages after it
+
+    def _load(self) -> None:
+        load = self._report["alarm_load"]
+        self._heading("경보 부하", "Alarm load while it was open (EEMUA-191)")
+        each = UNKNOWN if load["average"] is None else f"{load['average']:.2f}"
+        peak = UNKNOWN if load["peak"] is None else f"{load['peak']:.1f}"
+        flood = UNKNOWN if load["flood"] is None else f"{load['flood']:.0%}"
+        self._table(
+            ("부터", "까지", "신규 건수", "1인 10분당 평균 (≤ 1)", "1인 10분 최대 (≤ 10)", "폭주 시간", "근무자 확인"),
+            (27, 27, 20, 34, 32, 18, 20),
+            [
+                (
+                    _when(load["from_at"])[5:],
+                    _when(load["to_at"])[5:],
+                    load["items"],
+                    each,
+                    peak,
+                    flood,
+                    f"{load['known']:.0%}",
+                )
+            ],
+        )
 
     def _timeline(self) -> None:
         report = self._report

@@ -24,7 +24,7 @@ def _list(**members: Json) -> Json:
     return {"type": "array", "items": _object(members)}
 
 
-_SECONDS = _or_null(_NUMBER)
+_MAYBE = _or_null(_NUMBER)
 _MAYBE_AT = _or_null(_AT)
 _REPORT = _object(
     {
@@ -42,13 +42,13 @@ _REPORT = _object(
                 "class_ko": _TEXT,
                 "priority": {"type": "integer", "minimum": 0, "maximum": 4},
                 "state": _TEXT,
-                "place": _object({"lon": _SECONDS, "lat": _SECONDS, "address": _TEXT, "district": _TEXT}),
+                "place": _object({"lon": _MAYBE, "lat": _MAYBE, "address": _TEXT, "district": _TEXT}),
                 "opened_at": _AT,
                 "closed_at": _MAYBE_AT,
                 "owner": _TEXT,
             }
         ),
-        "timings": _list(key=_TEXT, ko=_TEXT, en=_TEXT, from_at=_MAYBE_AT, to_at=_MAYBE_AT, seconds=_SECONDS),
+        "timings": _list(key=_TEXT, ko=_TEXT, en=_TEXT, from_at=_MAYBE_AT, to_at=_MAYBE_AT, seconds=_MAYBE),
         "timeline": _list(seq=_COUNT, at=_AT, actor=_TEXT, kind=_TEXT, ko=_TEXT, en=_TEXT, hash=_TEXT),
         "timeline_total": _COUNT,
         "timeline_broken_at": _or_null(_COUNT),
@@ -65,13 +65,16 @@ _REPORT = _object(
         ),
         "grants": _list(kind=_TEXT, state=_TEXT, recipient=_TEXT, basis=_TEXT, requested_at=_AT, requested_by=_TEXT),
         "views": _list(camera_id=_TEXT, camera=_TEXT, viewer=_TEXT, basis=_TEXT, started_at=_AT, seconds=_NUMBER),
-        "cameras": _list(id=_TEXT, label=_TEXT, lon=_SECONDS, lat=_SECONDS, views=_COUNT, seconds=_NUMBER),
+        "cameras": _list(id=_TEXT, label=_TEXT, lon=_MAYBE, lat=_MAYBE, views=_COUNT, seconds=_NUMBER),
         "tasks": _list(kind=_TEXT, ko=_TEXT, state=_TEXT, due_at=_AT, done_at=_MAYBE_AT, late={"type": "boolean"}),
         "checklists": _list(code=_TEXT, ko=_TEXT, phase=_TEXT, steps={"type": "array"}),
         "messages": _list(level=_TEXT, ko=_TEXT, sent_at=_AT, sent_by=_TEXT, deliveries={"type": "array"}),
         "handovers": _list(**{"from": _TEXT, "to": _TEXT, "offered_at": _AT, "state": _TEXT}),
         "log": _list(channel=_TEXT, text=_TEXT, said_at=_AT, by=_TEXT),
         "rules": _list(rule=_TEXT, effect=_TEXT, state=_TEXT, at=_AT),
+        "alarm_load": _object(
+            {"from_at": _AT, "to_at": _AT, "items": _COUNT, "known": _NUMBER, "average": _MAYBE, "peak": _MAYBE}
+        ),
         "review": _object(
             {
                 "summary": _TEXT,
