@@ -26,6 +26,20 @@ function licences(): Plugin {
   };
 }
 
+/** The font of the screens once more under a fixed name, in a form that the PDF reports of the platform can embed. */
+function reportFonts(): Plugin {
+  return {
+    name: "madang-report-fonts",
+    apply: "build",
+    generateBundle() {
+      for (const weight of [400, 700]) {
+        const file = join("node_modules/@fontsource/pretendard/files", `pretendard-latin-${weight}-normal.woff`);
+        this.emitFile({ type: "asset", fileName: `fonts/pretendard-${weight}.woff`, source: readFileSync(file) });
+      }
+    },
+  };
+}
+
 function noticeOf(root: string): string {
   const about = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<string, string>;
   const shipped = readdirSync(root).find((name) => /^licen[cs]e/i.test(name));
@@ -37,13 +51,13 @@ function noticeOf(root: string): string {
 
 export default defineConfig({
   base: "/static/app/",
-  plugins: [svelte(), licences()],
+  plugins: [svelte(), licences(), reportFonts()],
   build: {
     outDir: "../src/madang/console/static/app",
     emptyOutDir: true,
     target: "es2022",
     chunkSizeWarningLimit: 1500,
-    rollupOptions: { input: { index: "index.html", hub: "hub.html", facilities: "facilities.html", wall: "wall.html" } },
+    rollupOptions: { input: { index: "index.html", hub: "hub.html", facilities: "facilities.html", review: "review.html", rules: "rules.html", wall: "wall.html" } },
   },
   server: {
     proxy: {

@@ -37,6 +37,7 @@ export class Refusal extends Error {
     readonly ko: string,
     readonly en: string,
     readonly retryAfterS: number | null = null,
+    readonly where: string = "",
   ) {
     super(`${ko} (${en})`);
     this.name = "Refusal";
@@ -55,7 +56,7 @@ export function refusalOf(status: number, body: unknown, retryAfter: string | nu
   const code = text("code") || text("type").split(/[/:]/).pop() || String(status);
   const en = text("detail") || text("title") || `HTTP ${status}`;
   const wait = retryAfter === null ? NaN : Number(retryAfter);
-  return new Refusal(status, code, text("ko") || fallbackKo(status), en, Number.isFinite(wait) ? wait : null);
+  return new Refusal(status, code, text("ko") || fallbackKo(status), en, Number.isFinite(wait) ? wait : null, text("where"));
 }
 
 function fallbackKo(status: number): string {
@@ -73,9 +74,9 @@ export function csrfToken(cookies: string): string {
 }
 
 /** One call; raises `Refusal`. */
-export async function call<T>(method: "GET" | "POST", path: string, body?: unknown, keepalive = false): Promise<T> {
+export async function call<T>(method: "GET" | "POST" | "PUT", path: string, body?: unknown, keepalive = false): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
-  if (method === "POST") {
+  if (method !== "GET") {
     headers["Content-Type"] = "application/json";
     headers["X-CSRFToken"] = csrfToken(document.cookie);
   }
@@ -87,7 +88,7 @@ export async function call<T>(method: "GET" | "POST", path: string, body?: unkno
       credentials: "same-origin",
       keepalive,
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-      ...(method === "POST" ? { body: JSON.stringify(body ?? {}) } : {}),
+      ...(method !== "GET" ? { body: JSON.stringify(body ?? {}) } : {}),
     });
   } catch (fault) {
     throw new Refusal(0, "unreachable", "서버에 연결할 수 없습니다.", fault instanceof Error ? fault.message : "network");

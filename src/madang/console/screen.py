@@ -43,6 +43,13 @@ def review_screen(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @ensure_csrf_cookie
+def rules_screen(request: HttpRequest) -> HttpResponse:
+    """The rules editor."""
+    return _page(request, "rules.html")
+
+
+@require_safe
+@ensure_csrf_cookie
 def wall_screen(request: HttpRequest) -> HttpResponse:
     """The wall on a second monitor."""
     return _page(request, "wall.html")

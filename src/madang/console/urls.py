@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from madang.console.api import api
 from madang.console.problems import answer
-from madang.console.screen import facilities_screen, hub_screen, review_screen, screen, wall_screen
+from madang.console.screen import facilities_screen, hub_screen, review_screen, rules_screen, screen, wall_screen
 from madang.kernel.errors import NotFoundError
 
 
@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hub", hub_screen, name="hub"),
     path("facilities", facilities_screen, name="facilities"),
     path("review", review_screen, name="review"),
+    path("rules", rules_screen, name="rules"),
     path("wall", wall_screen, name="wall"),
     path("", screen, name="screen"),
 ]
