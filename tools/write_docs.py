@@ -98,16 +98,24 @@ def config_table() -> str:
     from madang.site.config import section_types
 
     sections: dict[str, type[msgspec.Struct]] = {**section_types(), "linkages.police112": Police112Config}
-    parts = []
-    for name, section in sections.items():
-        parts.append(f"### `[{name}]`\n\n{inspect.getdoc(section) or ''}\n\n| key | default | meaning |\n|---|---|---|")
-        meanings = _meanings(section)
-        for field in msgspec.structs.fields(section):
-            default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
-            shown = "" if isinstance(default, Secret) else f"`{default!r}`"
-            parts.append(f"| `{field.name}` | {shown.replace('|', chr(92) + '|')} | {meanings.get(field.name, '')} |")
-        parts.append("")
-    return "\n".join(parts).strip()
+    return "\n".join(itertools.chain.from_iterable(_section(*item) for item in sections.items())).strip()
+
+
+def _section(name: str, section: type[msgspec.Struct]) -> Iterator[str]:
+    """The table of one section; then those of the sections inside it."""
+    yield f"### `[{name}]`\n\n{inspect.getdoc(section) or ''}\n\n| key | default | meaning |\n|---|---|---|"
+    meanings = _meanings(section)
+    inside: list[tuple[str, type[msgspec.Struct]]] = []
+    for field in msgspec.structs.fields(section):
+        default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
+        if isinstance(default, msgspec.Struct):
+            inside.append((f"{name}.{field.name}", type(default)))
+            continue
+        shown = "" if isinstance(default, Secret) else f"`{default!r}`"
+        yield f"| `{field.name}` | {shown.replace('|', chr(92) + '|')} | {meanings.get(field.name, '')} |"
+    yield ""
+    for item in inside:
+        yield from _section(*item)
 
 
 def _meanings(section: type) -> dict[str, str]:

@@ -15,7 +15,7 @@ from madang.hub.changes import Mutation
 from madang.hub.config import HubConfig
 from madang.hub.contexts.context import CORE_CONTEXT
 from madang.hub.entity import Json, read_entity
-from madang.hub.plain import PlainReader, decode_plain
+from madang.hub.plain import PlainReader
 from madang.hub.sqlite.store import SqliteStore
 from madang.hub.store import WriteTx
 from tests.hub.client import run, sensor, spot
@@ -55,8 +55,7 @@ def routed(number: int, names: tuple[str, ...], value: int, second: int) -> Muta
 def put(number: int, attributes: dict[str, Json], kind: str = "Sensor") -> Mutation:
     """A whole entity as batches put it in place."""
     entity = sensor(number, **attributes) | {"type": kind}
-    plains = decode_plain(orjson.dumps([entity]))
-    plain = PlainReader(lambda _types, _current: None).mutation(plains[0]) if plains is not None else None
+    plain = PlainReader(lambda _types, _current: None).mutation(orjson.dumps(entity))
     return plain or change.replace(read_entity(entity, CORE_CONTEXT), if_missing_create=True)
 
 
