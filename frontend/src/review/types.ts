@@ -110,6 +110,8 @@ export interface Report {
   grants: { recipient: string; kind: string; state: string; cameras: number; basis_ko: string; requested_at: string; decided_by: string; rule: string; ended_at: string | null }[];
   views: View[];
   cameras: { id: string; label: string; lon: number | null; lat: number | null; views: number; seconds: number }[];
+  evidence: { kind: string; state: string; camera: string; taken_by: string; reason: string; wanted_at: string; digest: string; erased_at: string | null }[];
+  exports: { state: string; office: string; to: string; basis_ko: string; requested_by: string; requested_at: string; decided_by: string }[];
   tasks: { ko: string; en: string; state: string; due_at: string; done_at: string | null; late: boolean; done_by: string; note: string }[];
   checklists: { code: string; ko: string; en: string; started_at: string; steps: SopStep[] }[];
   messages: { ko: string; sent_at: string; sent_by: string; deliveries: { to: string; duty: string; state: string; channels: string[]; wants_ack: boolean; acknowledged_at: string | null; took_s: number | null }[] }[];

@@ -49,6 +49,7 @@ export const R = {
   broken: t("경과 기록이 작성 뒤 바뀌었습니다. 감사 담당자에게 알리십시오.", "The timeline was changed after it was written. Tell an auditor."),
   cameras: t("카메라와 열람", "Cameras and views"),
   merges: t("신호와 병합", "Signals and merges"),
+  evidence: t("증거", "Evidence"),
   sop: t("절차", "Checklists"),
   tasks: t("할 일", "Tasks"),
   messages: t("상황전파", "Messages"),

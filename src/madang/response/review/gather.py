@@ -34,6 +34,7 @@ from madang.response.sop import domain as sop
 from madang.response.sop.models import SopRun
 from madang.response.sop.record import run_of
 from madang.response.sop.wording import steps_of
+from madang.video.evidence.models import Export, Item
 from madang.video.legal import BASIS_KO, basis_of
 from madang.video.models import Camera, GrantCamera, VideoGrant, ViewSession
 
@@ -82,6 +83,8 @@ def report_of(incident: Incident, review: Review | None, now: datetime) -> tuple
         "grants": grants,
         "views": views,
         "cameras": _cameras(incident, views),
+        "evidence": _evidence(incident, people),
+        "exports": _exports(incident, people),
         "tasks": _tasks(incident, people),
         "checklists": _checklists(incident, people),
         "messages": _messages(incident, people),
@@ -301,6 +304,49 @@ def _cameras(incident: Incident, views: list[JsonRow]) -> list[JsonRow]:
             "seconds": round(sum(seen[row.id]), 1),
         }
         for row in rows.order_by("label")
+    ]
+
+
+def _evidence(incident: Incident, people: People) -> list[JsonRow]:
+    rows = Item.objects.filter(incident_id=incident.id, authority_id=incident.authority_id).order_by("wanted_at")
+    return [
+        {
+            "kind": row.kind,
+            "state": row.state,
+            "camera": row.camera_label,
+            "taken_by": people.code(row.taken_by, row.taken_by_name),
+            "reason": people.text(row.reason),
+            "wanted_at": instant_text(row.wanted_at),
+            "began_at": instant(row.began_at),
+            "ended_at": instant(row.ended_at),
+            "digest": row.digest,
+            "locked_until": instant(row.locked_until),
+            "keep_until": instant(row.keep_until),
+            "erased_at": instant(row.erased_at),
+        }
+        for row in rows[:MOST_ROWS]
+    ]
+
+
+def _exports(incident: Incident, people: People) -> list[JsonRow]:
+    """Evidence that was handed out: to which office, on what ground, decided by whom."""
+    rows = Export.objects.filter(incident_id=incident.id, authority_id=incident.authority_id)
+    return [
+        {
+            "state": row.state,
+            "to": people.code(f"recipient:export-{row.id}", row.recipient_name),
+            "office": row.recipient_office,
+            "basis": row.basis,
+            "basis_ko": _basis_ko(row.basis),
+            "purpose": people.text(row.purpose),
+            "requested_by": people.code(row.requested_by, row.requested_by_name),
+            "requested_at": instant_text(row.requested_at),
+            "decided_by": people.code(row.decided_by, row.decided_by_name),
+            "decided_at": instant(row.decided_at),
+            "reason": people.text(row.reason),
+            "manifest_digest": row.manifest_digest,
+        }
+        for row in rows.order_by("requested_at")[:MOST_ROWS]
     ]
 
 

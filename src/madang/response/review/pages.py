@@ -64,6 +64,7 @@ GRANTS = {
     "REVOKED": "회수",
     "INCIDENT_CLOSED": "사건 종료",
 }
+EVIDENCE = {"still": "정지 영상", "recording": "녹화", "past": "이전 영상"}
 GRANT_KINDS = {"case": "사건", "roster": "근무", "break_glass": "긴급 열람"}
 
 
@@ -118,6 +119,10 @@ def _time(text: str | None) -> str:
     return _when(text)[11:] if text else "–"
 
 
+def _until(text: str | None) -> str:
+    return f"{_when(text)[:10]}까지" if text else "–"
+
+
 def _long(seconds: float | None) -> str:
     """A length of time for people."""
     if seconds is None:
@@ -155,6 +160,7 @@ class _Printer:
             self._signals,
             self._cameras,
             self._grants,
+            self._evidence,
             self._checklists,
             self._tasks,
             self._messages,
@@ -586,6 +592,32 @@ class _Printer:
                 for one in self._report["grants"]
             ],
         )
+
+    def _evidence(self) -> None:
+        self._heading("증거", "Evidence kept and handed over")
+        self._table(
+            ("요청", "종류", "카메라", "남긴 이", "사유", "보관", "SHA-256"),
+            (25, 16, 36, 22, 34, 23, 22),
+            [
+                (
+                    _when(one["wanted_at"])[5:],
+                    EVIDENCE.get(one["kind"], one["kind"]),
+                    one["camera"],
+                    self._who(one["taken_by"]),
+                    one["reason"],
+                    "파기" if one["erased_at"] else _until(one["locked_until"] or one["keep_until"]),
+                    one["digest"][:12] or UNKNOWN,
+                )
+                for one in self._report["evidence"]
+            ],
+        )
+        for one in self._report["exports"]:
+            decided = f"{self._who(one['decided_by'])} {_when(one['decided_at'])}" if one["decided_at"] else "결정 전"
+            self._paragraph(
+                f"반출: {one['office']} {self._who(one['to'])} · {one['basis_ko']}"
+                f" · 요청 {self._who(one['requested_by'])} {_when(one['requested_at'])} · 결정 {decided} · {one['state']}",
+                8.5,
+            )
 
     def _checklists(self) -> None:
         self._heading("절차(SOP)", "Checklists: steps met and unmet")

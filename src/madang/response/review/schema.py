@@ -66,6 +66,8 @@ _REPORT = _object(
         "grants": _list(kind=_TEXT, state=_TEXT, recipient=_TEXT, basis=_TEXT, requested_at=_AT, requested_by=_TEXT),
         "views": _list(camera_id=_TEXT, camera=_TEXT, viewer=_TEXT, basis=_TEXT, started_at=_AT, seconds=_NUMBER),
         "cameras": _list(id=_TEXT, label=_TEXT, lon=_MAYBE, lat=_MAYBE, views=_COUNT, seconds=_NUMBER),
+        "evidence": _list(kind=_TEXT, state=_TEXT, camera=_TEXT, taken_by=_TEXT, wanted_at=_AT, digest=_TEXT),
+        "exports": _list(state=_TEXT, office=_TEXT, basis=_TEXT, requested_by=_TEXT, requested_at=_AT),
         "tasks": _list(kind=_TEXT, ko=_TEXT, state=_TEXT, due_at=_AT, done_at=_MAYBE_AT, late={"type": "boolean"}),
         "checklists": _list(code=_TEXT, ko=_TEXT, phase=_TEXT, steps={"type": "array"}),
         "messages": _list(level=_TEXT, ko=_TEXT, sent_at=_AT, sent_by=_TEXT, deliveries={"type": "array"}),
