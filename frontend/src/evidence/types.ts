@@ -70,6 +70,7 @@ export interface Evidence {
 export interface Deed {
   at: Instant;
   by: string;
+  name: string;
   act: string;
 }
 

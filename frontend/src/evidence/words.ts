@@ -48,6 +48,7 @@ export const EVD = {
   requested: t("요청", "Asked by"),
   decided: t("결정", "Decided by"),
   picture_lost: t("그림을 불러오지 못했습니다.", "The picture could not be loaded."),
+  digest: t("요약값", "Digest"),
   no_playback: t("녹화 재생 권한이 없습니다.", "You may not play recordings back."),
 } as const;
 
@@ -59,7 +60,7 @@ export const KINDS: Record<ItemKind, Text> = {
 
 export const STATES: Record<ItemState, { text: Text; sign: string; tone: "good" | "warn" | "bad" | "" }> = {
   WANTED: { text: t("남기는 중", "Being kept"), sign: "◌", tone: "" },
-  TAKING: { text: t("녹화 중", "Recording"), sign: "⏺", tone: "warn" },
+  TAKING: { text: t("녹화 중", "Recording"), sign: "◉", tone: "warn" },
   KEPT: { text: t("보관", "Kept"), sign: "●", tone: "good" },
   PARTIAL: { text: t("일부만 보관", "Kept in part"), sign: "◆", tone: "warn" },
   FAILED: { text: t("실패", "Failed"), sign: "✕", tone: "bad" },

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from madang.identity.access import require
+from madang.identity.models import Person
 from madang.identity.rights import Actor, Right, Thing
 from madang.journal.models import AuditRow
 from madang.journal.session import Session
@@ -97,8 +98,22 @@ def _month(text: str) -> tuple[datetime, datetime]:
 def history(actor: Actor, item_id: str) -> list[JsonRow]:
     """Who did what with an item, from the audit chain."""
     row = _seen(actor, item_id)
-    lines = AuditRow.objects.filter(stream=row.authority_id, thing=f"evidence:{row.pk}").order_by("seq")
-    return [{"at": line.at, "by": line.actor, "act": line.action.removeprefix("evidence.")} for line in lines[:500]]
+    lines = list(AuditRow.objects.filter(stream=row.authority_id, thing=f"evidence:{row.pk}").order_by("seq")[:500])
+    names = _names({line.actor for line in lines})
+    return [
+        {
+            "at": line.at,
+            "by": line.actor,
+            "name": names.get(line.actor, line.actor),
+            "act": line.action.removeprefix("evidence."),
+        }
+        for line in lines
+    ]
+
+
+def _names(actors: set[str]) -> dict[str, str]:
+    people = [actor.removeprefix("person:") for actor in actors if actor.startswith("person:")]
+    return {f"person:{person.pk}": str(person.name_ko) for person in Person.objects.filter(pk__in=people)}
 
 
 def picture(tx: Session, actor: Actor, item_id: str, now: datetime) -> Content:
