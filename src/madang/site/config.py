@@ -138,6 +138,7 @@ ROOM_SECTIONS: Mapping[str, str] = MappingProxyType(
         "smtp": "madang.connectors.smtp.config:SmtpConfig",
         "sms_gateway": "madang.connectors.sms_gateway.config:SmsGatewayConfig",
         "broadcast": "madang.connectors.broadcast.config:BroadcastConfig",
+        "bell_line": "madang.connectors.bell_line.config:BellLineConfig",
     }
 )
 """Sections whose form belongs to a room or connector, and the struct that says it."""

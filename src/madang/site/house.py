@@ -52,7 +52,7 @@ def core_workers(services: Services) -> list[ThreadWorker | LoopWorker]:
 
     ours = [*journal(services.clock), *video(), *evidence(services), *facilities(services)]
     ours += [*_response_workers(services), *console(services)]
-    for channel in ("smtp", "sms_gateway", "broadcast"):
+    for channel in ("smtp", "sms_gateway", "broadcast", "bell_line"):
         ours += importlib.import_module(f"madang.connectors.{channel}.workers").workers(services)
     ours += mqtt(services)  # type: ignore[arg-type]  # wants a hub that is open, as it is in core by now
     theirs = [point.value.partition(":")[0] for point in entry_points(group="madang.connectors")]
@@ -104,6 +104,7 @@ OWNED_TYPES = frozenset({"Camera", "Incident"})
 
 
 def _rooms(services: Services) -> Iterator[Door]:
+    from madang.connectors.bell_line.workers import door as bells
     from madang.console.live import asgi_app as live
     from madang.identity.api import MAX_BODY, TokenEndpoint
     from madang.response.signals.api import asgi_app as signals
@@ -114,6 +115,7 @@ def _rooms(services: Services) -> Iterator[Door]:
     yield Door("oauth2", "/oauth2/", tokens, limit=MAX_BODY)
     yield Door("live", "/api/console/live", live(services), limit=limit, streams=True)
     yield Door("signals", "/signals/", signals(services), limit=limit)
+    yield Door("bells", "/bells/", bells(services), limit=limit)
     link = MediaLink(services.keyring.media_secret)
     yield Door("media", "/internal/media/link", link, limit=limit, streams=True)
 
