@@ -18,7 +18,7 @@ from tests.response.review.test_reviews import signed
 ROOT = Path(__file__).resolve().parents[3]
 BUILT = ROOT / "src/madang/console/static/app/fonts/pretendard-400.woff"
 pytestmark = [
-    pytest.mark.django_db(transaction=True),
+    pytest.mark.django_db,
     pytest.mark.skipif(not BUILT.exists(), reason="the screens are not built; run `make front`"),
 ]
 

@@ -28,7 +28,7 @@ from madang.response.sop.models import SopVersion
 from tests.response.conftest import civic_tx
 from tests.response.review.conftest import at
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 TODAY = at(0).astimezone(SEOUL).date()
 
 

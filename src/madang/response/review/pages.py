@@ -615,7 +615,8 @@ class _Printer:
             decided = f"{self._who(one['decided_by'])} {_when(one['decided_at'])}" if one["decided_at"] else "결정 전"
             self._paragraph(
                 f"반출: {one['office']} {self._who(one['to'])} · {one['basis_ko']}"
-                f" · 요청 {self._who(one['requested_by'])} {_when(one['requested_at'])} · 결정 {decided} · {one['state']}",
+                f" · 요청 {self._who(one['requested_by'])} {_when(one['requested_at'])}"
+                f" · 결정 {decided} · {one['state']}",
                 8.5,
             )
 
