@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 
+from madang.facilities.models import Facility
 from madang.identity import models
 from madang.identity.actors import actor_of_person
 from madang.identity.models import Agency, AgencyKey, Authority, Person, Token
@@ -22,7 +23,11 @@ from madang.kernel.mode import Mode
 from madang.places.models import Boundary, ImportRun
 from madang.response import commands as response
 from madang.response.domain import SaidPlace
+from madang.response.messaging.models import Recipient, Template
+from madang.response.signals.models import Policy
+from madang.response.sop.drafting import Words, save_draft
 from madang.video import commands as video
+from madang.video.evidence.models import Export, Item, PastPolicy
 from madang.video.models import Camera, DecisionTable, PurposeRetention, Site, VideoGrant
 from tests.conftest import MakePerson
 
@@ -56,6 +61,22 @@ OFFICE: dict[str, tuple[Role, ...]] = {
     "places/boundary/": (OFFICER, ADMIN),
     "places/addresspoint/": (OFFICER, ADMIN),
     "police112/linkstate/": (ADMIN,),
+    "facilities/facility/": (OFFICER,),
+    "facilities/facility/add/": (),
+    "signals/policy/": (SUPERVISOR, OFFICER),
+    "signals/policy/add/": (SUPERVISOR, OFFICER),
+    "messaging/recipient/": (SUPERVISOR, OFFICER, ADMIN),
+    "messaging/recipient/add/": (SUPERVISOR, OFFICER, ADMIN),
+    "messaging/template/": (SUPERVISOR, OFFICER, ADMIN),
+    "messaging/template/add/": (SUPERVISOR, OFFICER, ADMIN),
+    "evidence/pastpolicy/": (OFFICER, ADMIN),
+    "evidence/pastpolicy/add/": (OFFICER, ADMIN),
+    "evidence/item/": (SUPERVISOR, OFFICER, AUDITOR),
+    "evidence/item/add/": (),
+    "evidence/export/": (SUPERVISOR, OFFICER, AUDITOR),
+    "evidence/export/add/": (),
+    "sops/": (SUPERVISOR, OFFICER),
+    "rosters/": (SUPERVISOR,),
     "lockouts/": (ADMIN,),
     "decisions/": (OFFICER, ADMIN),
     "imports/": (OFFICER, ADMIN),
@@ -82,6 +103,15 @@ THINGS: dict[str, tuple[Role, ...]] = {
     "video/camera/{camera}/change/": (OFFICER, ADMIN),
     "video/purposeretention/{retention}/change/": (OFFICER, ADMIN),
     "places/boundary/{boundary}/change/": (OFFICER, ADMIN),
+    "facilities/facility/{facility}/change/": (OFFICER,),
+    "signals/policy/{policy}/change/": (SUPERVISOR, OFFICER),
+    "messaging/recipient/{recipient}/change/": (SUPERVISOR, OFFICER, ADMIN),
+    "messaging/template/{template}/change/": (SUPERVISOR, OFFICER, ADMIN),
+    "evidence/pastpolicy/{past}/change/": (OFFICER, ADMIN),
+    "evidence/item/{item}/change/": (SUPERVISOR, OFFICER, AUDITOR),
+    "evidence/export/{export}/change/": (SUPERVISOR, OFFICER, AUDITOR),
+    "sops/{sop}/": (SUPERVISOR, OFFICER),
+    "sops/version/{version}/": (SUPERVISOR, OFFICER),
     "decisions/{table}/": (OFFICER, ADMIN),
     "imports/{run}/": (OFFICER, ADMIN),
     "disclosures/{disclosure}/": (OFFICER,),
@@ -215,8 +245,13 @@ def _things(city: Authority, agency: Agency, officer: Person) -> dict[str, str]:
         table = DecisionTable.objects.filter(authority=city).first()
         assert table is not None
         draft = video.draft_table(tx, actor_of_person(officer), city.code, table.rows, "", now)
+        words = Words(title_ko="배회자", steps=[])
+        sop = save_draft(tx, actor_of_person(officer), city.code, "prowler", words, now)
     grant = VideoGrant.objects.get(case__incident_id=incident.pk, state="PENDING_HUMAN")
     return {
+        **_kept(city, grant, now),
+        "sop": sop.template_id,
+        "version": sop.pk,
         "person": officer.pk,
         "agency": agency.code,
         "key": key.pk,
@@ -232,6 +267,39 @@ def _things(city: Authority, agency: Agency, officer: Person) -> dict[str, str]:
         "disclosure": asked.pk,
         "incident": incident.pk,
         "grant": grant.pk,
+    }
+
+
+def _kept(city: Authority, grant: VideoGrant, now: datetime) -> dict[str, str]:
+    """One row of every table that rooms put into the office."""
+    camera = Camera.objects.get()
+    item = Item.objects.create(
+        authority=city,
+        kind="still",
+        state="KEPT",
+        case=grant.case,
+        incident_id=grant.case.incident_id,
+        grant=grant,
+        camera=camera,
+        camera_label="앞",
+        taken_by="person:x",
+        taken_by_name="홍",
+        wanted_at=now,
+        media_type="image/jpeg",
+        mode=Mode.LIVE,
+    )
+    export = Export.objects.create(
+        authority=city, incident_id=grant.case.incident_id, state="REQUESTED", requested_at=now, mode=Mode.LIVE
+    )
+    past = PastPolicy.objects.create(authority=city, camera=camera, seconds=0, legal_note="없음", set_at=now)
+    return {
+        "facility": Facility.objects.create(authority=city, kind="bell", source_key="b1", registered_at=now).pk,
+        "policy": Policy.objects.create(authority=city, class_code="other").pk,
+        "recipient": Recipient.objects.create(authority=city, name="당직관", tier="authorities").pk,
+        "template": str(Template.objects.create(authority=city, name="문안", text_ko="상황").pk),
+        "past": past.pk,
+        "item": item.pk,
+        "export": export.pk,
     }
 
 

@@ -80,7 +80,7 @@ class PolicyAdmin(CityScopedAdmin[PastPolicy]):
 class ItemAdmin(CityScopedAdmin[Item]):
     """Who kept what of which camera and why. Pictures are looked at in the control room, where it is logged."""
 
-    view_right = Right.SEE_EVIDENCE
+    view_right = Right.READ_REGISTER
     title = "영상 증거"
     group = "data"
     icon = "photo_camera"
