@@ -147,7 +147,7 @@ def test_a_still_by_key_a_recording_a_lock_and_a_hand_over_by_three_people(
     kim.page.get_by_role("button", name=re.compile("투망")).first.click()
     expect(kim.page.locator("article[data-phase=playing]").first).to_be_visible(timeout=30_000)
     kim.page.keyboard.press("Escape")
-    kim.page.keyboard.press("z")
+    kim.page.keyboard.press(".")
     expect(kim.item("KEPT")).to_have_count(1, timeout=20_000)
     picture = kim.item("KEPT").locator("img")
     expect(picture).to_be_visible()

@@ -90,7 +90,7 @@ export const DEFAULTS: Bindings = {
   report: "Shift+KeyI",
   own: "Shift+KeyM",
   wall_page: "Shift+KeyW",
-  still: "KeyZ",
+  still: "Period",
 };
 
 /** The chord of a press, or null where it must not be a command: typing in a field, or a chord of the browser. */
