@@ -8,6 +8,8 @@ from typing import Protocol
 import pytest
 from django.conf import settings
 from django.db import connections
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from madang.identity.models import Agency, Authority, Person, RoleAssignment
 from madang.identity.rights import Role
@@ -15,6 +17,10 @@ from madang.kernel.keyring import Keyring
 from tests.site.serving import Installation, install, seed
 
 PASSWORD = "correct horse battery staple"
+
+hypothesis_settings.register_profile("madang", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("madang")
+"""A busy machine makes no promise untrue."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,10 +14,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def path_without_node() -> str:
-    """PATH less every folder that has a `node`."""
-    folders = os.environ.get("PATH", "").split(os.pathsep)
-    return os.pathsep.join(folder for folder in folders if not (Path(folder) / "node").exists())
+NODE = {"node", "nodejs", "npm", "npx", "corepack"}
+
+
+def path_without_node(folder: Path) -> str:
+    """A folder with every program there is but Node's; what stands first on PATH is taken."""
+    for one in filter(None, os.environ.get("PATH", "").split(os.pathsep)):
+        for program in Path(one).iterdir() if Path(one).is_dir() else ():
+            if program.name not in NODE and not (folder / program.name).is_symlink():
+                (folder / program.name).symlink_to(program)
+    return str(folder)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +50,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(out),
         ".",
     ]
-    environment = {**os.environ, "PATH": path_without_node()}
+    environment = {**os.environ, "PATH": path_without_node(tmp_path_factory.mktemp("programs"))}
     result = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return next(out.glob("madang-*.whl"))

@@ -272,13 +272,14 @@ def _things(city: Authority, agency: Agency, officer: Person) -> dict[str, str]:
 
 def _kept(city: Authority, grant: VideoGrant, now: datetime) -> dict[str, str]:
     """One row of every table that rooms put into the office."""
-    camera = Camera.objects.get()
+    camera, case = Camera.objects.get(), grant.case
+    assert case is not None
     item = Item.objects.create(
         authority=city,
         kind="still",
         state="KEPT",
-        case=grant.case,
-        incident_id=grant.case.incident_id,
+        case=case,
+        incident_id=case.incident_id,
         grant=grant,
         camera=camera,
         camera_label="앞",
@@ -289,7 +290,7 @@ def _kept(city: Authority, grant: VideoGrant, now: datetime) -> dict[str, str]:
         mode=Mode.LIVE,
     )
     export = Export.objects.create(
-        authority=city, incident_id=grant.case.incident_id, state="REQUESTED", requested_at=now, mode=Mode.LIVE
+        authority=city, incident_id=case.incident_id, state="REQUESTED", requested_at=now, mode=Mode.LIVE
     )
     past = PastPolicy.objects.create(authority=city, camera=camera, seconds=0, legal_note="없음", set_at=now)
     return {
