@@ -87,6 +87,52 @@ def tidy(page: Page) -> None:
     page.get_by_role("button", name="진행").click()
 
 
+def by_key(page: Page, key: str, wanted: str) -> None:
+    page.evaluate("document.activeElement?.blur()")
+    page.keyboard.press(key)
+    expect(page.get_by_role("dialog").locator(wanted).first).to_be_visible()
+
+
+def work(page: Page) -> None:
+    """An incident with a checklist, messages and a log."""
+    choose(page, "i3")
+    expect(page.get_by_text("영상으로 현장 확인")).to_be_visible()
+
+
+def signals(page: Page) -> None:
+    choose(page, "i4")
+    expect(page.locator("[data-signals] li").first).to_be_visible()
+
+
+def merge(page: Page) -> None:
+    choose(page, "i4")
+    by_key(page, "u", "li")
+
+
+def shelves(page: Page) -> None:
+    by_key(page, "y", "[data-shelf]")
+
+
+def report(page: Page) -> None:
+    by_key(page, "Shift+I", "textarea")
+
+
+def load(page: Page) -> None:
+    page.locator("[data-load] summary").click()
+
+
+def tasks(page: Page) -> None:
+    by_key(page, "d", "li")
+
+
+def log(page: Page) -> None:
+    by_key(page, "r", "form")
+
+
+def handover(page: Page) -> None:
+    by_key(page, "h", "dl")
+
+
 def nothing(page: Page) -> None:
     page.get_by_role("button", name="내 담당").click()
 
@@ -103,6 +149,15 @@ VIEWS: list[Callable[[Page], None]] = [
     duty,
     search,
     menus,
+    work,
+    signals,
+    merge,
+    shelves,
+    report,
+    load,
+    tasks,
+    log,
+    handover,
 ]
 
 
@@ -110,6 +165,8 @@ VIEWS: list[Callable[[Page], None]] = [
 def test_every_view_of_the_desk_is_free_of_axe_violations(desk: Page, mock: MockCity, theme: str) -> None:
     desk.evaluate("(theme) => localStorage.setItem('madang.screen', JSON.stringify({ theme }))", theme)
     found: dict[str, list[str]] = {}
+    mock.signals.behind("i4")
+    mock.signals.shelve("SN-0041")
     desk.reload()
     for view in VIEWS:
         expect(desk.locator("[data-incident]")).to_have_count(4)
@@ -123,6 +180,34 @@ def test_every_view_of_the_desk_is_free_of_axe_violations(desk: Page, mock: Mock
     expect(desk.get_by_text("화면이 옛 정보일 수 있습니다")).to_be_visible()
     found["stale"] = faults(desk)
     assert told(found) == ""
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_storm_is_free_of_axe_violations(desk: Page, mock: MockCity, theme: str) -> None:
+    desk.evaluate("(theme) => localStorage.setItem('madang.screen', JSON.stringify({ theme }))", theme)
+    desk.reload()
+    mock.signals.storm()
+    desk.locator("[data-incident=storm1]").click()
+    desk.locator("[data-event]").first.click()
+    found = {"panel": faults(desk)}
+    desk.evaluate("document.activeElement?.blur()")
+    desk.keyboard.press("f")
+    desk.get_by_role("dialog").locator("[data-event]").first.click()
+    found["sheet"] = faults(desk)
+    desk.keyboard.press("o")
+    expect(desk.get_by_role("dialog").get_by_role("status").filter(has_text="새 사건으로")).to_be_visible()
+    found["toast"] = faults(desk)
+    assert told(found) == ""
+
+
+@pytest.mark.parametrize("layout", ["full", "video", "queue"])
+def test_the_wall_is_free_of_axe_violations(desk: Page, mock: MockCity, address: str, layout: str) -> None:
+    mock.signals.storm(40)
+    desk.goto(f"{address}/wall?layout={layout}&incident=i1")
+    expect(desk.locator("[data-wall-incident=storm1]")).to_be_visible()
+    if layout != "queue":
+        expect(desk.locator("[data-phase=playing]")).to_have_count(4)
+    assert faults(desk) == []
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

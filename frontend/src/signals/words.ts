@@ -103,6 +103,7 @@ export const SIG = {
   everyone: t("전체", "Everybody's"),
   own: t("내 것", "Mine"),
   above: t("위에 새 사건", "new above"),
+  more_above: t("위에 더 있음", "more above"),
   below: t("아래에 새 사건", "new below"),
   top_classes: t("종별", "Class"),
   held: t("고르는 동안 순서를 붙들어 둠", "The order is held while you choose"),
