@@ -139,6 +139,7 @@ ROOM_SECTIONS: Mapping[str, str] = MappingProxyType(
         "sms_gateway": "madang.connectors.sms_gateway.config:SmsGatewayConfig",
         "broadcast": "madang.connectors.broadcast.config:BroadcastConfig",
         "bell_line": "madang.connectors.bell_line.config:BellLineConfig",
+        "frigate": "madang.connectors.frigate.config:FrigateConfig",
     }
 )
 """Sections whose form belongs to a room or connector, and the struct that says it."""
