@@ -35,15 +35,19 @@ export function setIn<T extends Json>(whole: T, path: string, value: Json | unde
 
 /** `definition.when.window_s`, `effects[0].code` → `/when/window_s`, `/effects/0/code`. */
 export function pointerOf(where: string): string {
-  const flat = where.replace(/^definition\.?/, "").replace(/\[(\d+|\.\.\.)\]/g, ".$1");
+  const flat = where.replace(/^definition\.?/, "").replaceAll("[...]", ".*").replace(/\[(\d+)\]/g, ".$1");
   const parts = flat.split(".").filter((one) => one !== "");
   return parts.length === 0 ? "" : `/${parts.join("/")}`;
 }
 
+/** The member a finding names; of "any in this list" the list. */
+export function namedBy(where: string): string {
+  return pointerOf(where).replace(/\/\*.*$/, "");
+}
+
 /** Whether what was said about `where` is to be shown at `path`: there itself, or (a list of any) at its list. */
 export function saidAt(where: string, path: string): boolean {
-  const pointer = pointerOf(where).replace(/\/\.\.\..*$/, "");
-  return pointer === path;
+  return namedBy(where) === path;
 }
 
 const TAGS = ["op", "on", "do", "from"] as const;

@@ -33,7 +33,6 @@ TIERS_KO: Mapping[str, str] = {
     "agency": "유관기관",
     "field": "현장",
 }
-COMPARE_KO = {"==": "와(과) 같음", "!=": "와(과) 다름", "<": "미만", "<=": "이하", ">": "초과", ">=": "이상"}
 COMPARE_EN = {"==": "is", "!=": "is not", "<": "is below", "<=": "is at most", ">": "is above", ">=": "is at least"}
 
 
@@ -107,7 +106,7 @@ def _with_particles(parts: Parts) -> Parts:
 
 
 def _particle(both: str, before: str) -> str:
-    last = before.rstrip("”’)").rstrip()[-1:]
+    last = before.rstrip(" ”’).?!")[-1:]
     closed, opened = _CHOICES[both]
     if "가" <= last <= "힣":
         final = (ord(last) - 0xAC00) % 28
@@ -192,8 +191,8 @@ def _join(groups: Iterator[list[Part]], between: str) -> Parts:
 
 def _source_ko(source: v.Source, path: str) -> Parts:
     for place, condition in enumerate(source.where):
-        yield from _condition_ko(condition, f"{path}/where/{place}")
-        yield words("인 ")
+        yield from _condition_ko(condition, f"{path}/where/{place}", of_source=True)
+        yield words(" ")
     if isinstance(source, v.Reading):
         yield words(source.type, f"{path}/type")
         yield words("의 ")
@@ -333,42 +332,52 @@ _WHEN_KO: Mapping[type, Callable[[Any], Parts]] = {  # Any: each takes its own o
 }
 
 
-def _condition_ko(condition: v.Condition, path: str) -> Parts:
-    text = _CONDITION_KO[type(condition)](condition)
-    if getattr(condition, "negate", False):
-        text = text.removesuffix("있음") + "없음" if text.endswith("있음") else f"{text} 아님"
-    yield words(text, path)
+_ENDINGS_KO: Mapping[str, tuple[str, str, str, str]] = {
+    "is": ("일 때", "인", "이(가) 아닐 때", "이(가) 아닌"),
+    "are": ("있을 때", "있는", "없을 때", "없는"),
+    "in": ("안에서", "안에 있는", "밖에서", "밖에 있는"),
+    "at": ("에", "의", "이(가) 아닐 때", "이(가) 아닌 때의"),
+}
+"""How a condition ends: when it holds, as what holds it; and where it is turned round, both again."""
 
 
-def _time_ko(one: v.AtTime) -> str:
+def _condition_ko(condition: v.Condition, path: str, *, of_source: bool = False) -> Parts:
+    stem, kind = _CONDITION_KO[type(condition)](condition)
+    negate = getattr(condition, "negate", False) or getattr(condition, "is_", "") == "!="
+    yield words(stem + _ENDINGS_KO[kind][2 * negate + of_source], path)
+
+
+def _time_ko(one: v.AtTime) -> tuple[str, str]:
     hours = "하루 종일" if one.start == one.end else f"{one.start}–{one.end}"
-    return f"{_days(one.weekdays, True)} {hours}" if one.weekdays else hours
+    if one.weekdays and one.start == one.end:
+        return f"{_days(one.weekdays, True)}요일", "at"
+    return (f"{_days(one.weekdays, True)} {hours}" if one.weekdays else hours), "at"
 
 
-def _attribute_ko(one: v.OfAttribute) -> str:
+def _attribute_ko(one: v.OfAttribute) -> tuple[str, str]:
     if one.is_ == "known":
-        return f"{one.name} 값이 있음"
-    between = "" if one.is_ in ("==", "!=") else " "
-    return f"{one.name} {number(one.value)}{between}{COMPARE_KO[one.is_]}"
+        return f"{one.name} 값이 ", "are"
+    compared = {"<": " 미만", "<=": " 이하", ">": " 초과", ">=": " 이상"}.get(one.is_, "")
+    return f"{one.name}이(가) {number(one.value)}{compared}", "is"
 
 
-def _near_open_ko(one: v.NearOpen) -> str:
+def _near_open_ko(one: v.NearOpen) -> tuple[str, str]:
     named = f"{_classes(one.classes, True)} " if one.classes else ""
-    return f"{one.radius_m:g}m 안에 진행 중인 {named}사건 있음"
+    return f"{one.radius_m:g}m 안에 진행 중인 {named}사건이 ", "are"
 
 
-_CONDITION_KO: Mapping[type, Callable[[Any], str]] = {  # Any: each takes its own condition
-    v.OfClass: lambda one: f"종류 {_classes(one.classes, True)}",
-    v.FromSource: lambda one: f"출처 {'·'.join(SOURCES_KO[each] for each in one.sources)}",
-    v.OfDevice: lambda one: f"장치 {'·'.join(one.devices)}",
-    v.InDistrict: lambda one: f"{'·'.join(one.districts)} 안",
-    v.InArea: lambda one: f"{_area_ko(one.area)} 안",
+_CONDITION_KO: Mapping[type, Callable[[Any], tuple[str, str]]] = {  # Any: each takes its own condition
+    v.OfClass: lambda one: (f"종류가 {_classes(one.classes, True)}", "is"),
+    v.FromSource: lambda one: (f"출처가 {'·'.join(SOURCES_KO[each] for each in one.sources)}", "is"),
+    v.OfDevice: lambda one: (f"장치가 {'·'.join(one.devices)}", "is"),
+    v.InDistrict: lambda one: (f"{'·'.join(one.districts)} ", "in"),
+    v.InArea: lambda one: (f"{_area_ko(one.area)} ", "in"),
     v.AtTime: _time_ko,
     v.OfAttribute: _attribute_ko,
-    v.OneOf: lambda one: f"{one.name} 값이 {'·'.join(number(each) for each in one.values)} 가운데 하나",
+    v.OneOf: lambda one: (f"{one.name}이(가) {'·'.join(number(each) for each in one.values)} 가운데 하나", "is"),
     v.NearOpen: _near_open_ko,
-    v.AtLeastSure: lambda one: f"확신도 {one.at_least:.0%} 이상",
-    v.AsUrgent: lambda one: f"우선순위 P{one.at_most} 이상",
+    v.AtLeastSure: lambda one: (f"확신도가 {one.at_least:.0%} 이상", "is"),
+    v.AsUrgent: lambda one: (f"우선순위가 P{one.at_most} 이상", "is"),
 }
 
 
