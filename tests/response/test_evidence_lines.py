@@ -9,7 +9,7 @@ from madang.identity.rights import Actor
 from madang.journal.handlers import Delivery
 from madang.kernel.canonical import canonical_json
 from madang.kernel.mode import Mode
-from madang.response import evidence_lines
+from madang.response import evidence_lines, queries
 from madang.response.commands import open_incident
 from madang.response.models import Incident, TimelineEntry
 from tests.response.conftest import NOW, civic_tx, robbery
@@ -57,6 +57,7 @@ def test_a_still_is_one_line_however_often_it_is_told(incident: Incident) -> Non
     assert line.text_ko == "정지영상: 시장 앞 1 · 번호판"
     assert (line.payload["evidence"], line.payload["moment"]) == ("e-1", "2026-11-22T03:00:05+00:00")
     assert line.actor_name == "김관제"
+    assert queries.timeline_row(line)["still"] == "e-1"
 
 
 def test_a_part_and_a_failure_say_so(incident: Incident) -> None:

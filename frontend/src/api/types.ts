@@ -100,6 +100,8 @@ export interface TimelineEntry {
   kind: string;
   text_ko: string;
   text_en: string;
+  /** The still this line tells of. */
+  still?: string;
 }
 
 export type Health = "ok" | "degraded" | "offline" | "unknown";

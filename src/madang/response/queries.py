@@ -196,4 +196,12 @@ def timeline_row(entry: TimelineEntry) -> JsonRow:
         "kind": entry.kind,
         "text_ko": entry.text_ko,
         "text_en": entry.text_en,
+        **_still(entry),
     }
+
+
+def _still(entry: TimelineEntry) -> JsonRow:
+    """The still a line tells of, for a screen to show at its place."""
+    payload = entry.payload if entry.kind == "evidence" else {}
+    kept = payload.get("kind") == "still" and payload.get("state") == "KEPT"
+    return {"still": payload["evidence"]} if kept else {}
