@@ -225,6 +225,12 @@ class MockCity:
 
     def _get_incidents(self, parts: list[str], _query: Row, _body: Row) -> object:
         row = self._incident(parts[0])
+        if "evidence" in parts:
+            return mock_work.evidence(row["id"])
+        if "deeds" in parts:
+            return {"deeds": []}
+        if len(parts) > 1 and parts[1] != "messages":
+            raise RefusedError(404, "찾을 수 없습니다.", f"no {'/'.join(parts)}")
         if "messages" in parts:
             answers = {"choices": mock_work.choices, "preview": mock_work.listeners}
             return answers[parts[-1]]() if parts[-1] in answers else mock_work.messages(row["id"])

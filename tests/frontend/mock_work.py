@@ -165,3 +165,32 @@ def log_entries(incident: str | None) -> list[Row]:
             "corrected_by": None,
         }
     ]
+
+
+def evidence(incident: str) -> Row:
+    """A still of the incident that somebody works on."""
+    item = {
+        "id": "ev1",
+        "kind": "still",
+        "state": "KEPT",
+        "mode": "simulated",
+        "incident_id": incident,
+        "camera": {"id": "c1", "label": "부원동 방범 001-1"},
+        "taken_by": {"id": "person:2", "name": "이야근"},
+        "reason": "",
+        "wanted_at": _at(-3),
+        "began_at": _at(-3),
+        "ended_at": _at(-3),
+        "most_s": 0,
+        "width": 1280,
+        "height": 720,
+        "bytes": 180_000,
+        "digest": "0" * 64,
+        "fault": "",
+        "halted": False,
+        "lock": None,
+        "keep_until": _at(60 * 24 * 30),
+        "erased_at": None,
+        "erased_by": "",
+    }
+    return {"items": [item] if incident == "i3" else [], "exports": [], "recordable": [], "bases": []}
