@@ -155,7 +155,7 @@ class Screen:
         self.page.get_by_label("아이디").fill(username)
         self.page.get_by_label("비밀번호").fill(PASSWORD)
         self.page.get_by_role("button", name="들어가기").click()
-        expect(self.page.get_by_role("heading", level=1)).to_be_visible(timeout=20_000)
+        expect(self.page.get_by_role("heading", level=1, name="사후 검토")).to_be_visible(timeout=20_000)
 
     def open(self, query: str = "") -> None:
         self.page.goto(f"{self.home.url}/review{query}")
