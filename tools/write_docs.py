@@ -111,7 +111,7 @@ def _section(name: str, section: type[msgspec.Struct]) -> Iterator[str]:
         if isinstance(default, msgspec.Struct):
             inside.append((f"{name}.{field.name}", type(default)))
             continue
-        shown = "" if isinstance(default, Secret) else f"`{default!r}`"
+        shown = "" if isinstance(default, Secret) else f"`{msgspec.to_builtins(default, enc_hook=str)!r}`"
         yield f"| `{field.name}` | {shown.replace('|', chr(92) + '|')} | {meanings.get(field.name, '')} |"
     yield ""
     for item in inside:
