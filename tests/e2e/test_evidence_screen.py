@@ -90,7 +90,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, farm: str) -> Iterator[Insta
     home = install(tmp_path_factory.mktemp("evidence") / "city")
     env = environment() | {"MADANG_CONFIG": str(home.config)}
     seed = [sys.executable, "-c", SEED % (farm, PASSWORD)]
-    done = subprocess.run(seed, env=env, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(seed, env=env, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     with serving(home):
         yield home
