@@ -8,7 +8,7 @@ where nothing may be right), overlaps (for `unique`), and rows that never answer
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -174,27 +174,55 @@ def _upside_down(row: Row) -> bool:
 
 
 def _walk(rows: tuple[Row, ...], policy: Policy, domains: Mapping[str, list[Value]]) -> list[Finding]:
+    """Rows are bits: which ones hold in a situation is the conjunction of what each of its values lets pass."""
     gaps: list[Finding] = []
-    overlaps: dict[tuple[str, ...], Finding] = {}
-    answered: set[str] = set()
-    for facts in _situations(domains):
-        names = tuple(row.name for row in rows if row.holds(facts))
-        answered.update(names[:1] if policy is Policy.FIRST else names)
-        if not names and policy is not Policy.COLLECT:
-            gaps.append(Finding("gap", (), _shown(facts)))
-        if len(names) > 1 and policy is Policy.UNIQUE:
-            overlaps.setdefault(names, Finding("overlap", names, _shown(facts)))
-    unreachable = [Finding("unreachable", (row.name,)) for row in rows if row.name not in answered]
-    return gaps[:MAX_FOUND] + list(overlaps.values())[:MAX_FOUND] + unreachable[:MAX_FOUND]
+    overlaps: dict[int, Finding] = {}
+    every = (1 << len(rows)) - 1
+    answered = 0
+    for situation in itertools.product(*_passing(rows, domains)):
+        holding = every
+        for _, passed in situation:
+            holding &= passed
+        answered |= holding & -holding if policy is Policy.FIRST else holding
+        if not holding and policy is not Policy.COLLECT and len(gaps) < MAX_FOUND:
+            gaps.append(Finding("gap", (), _shown(domains, situation)))
+        several = holding & (holding - 1) and policy is Policy.UNIQUE
+        if several and holding not in overlaps and len(overlaps) < MAX_FOUND:
+            overlaps[holding] = Finding("overlap", _names(rows, holding), _shown(domains, situation))
+    unreachable = [Finding("unreachable", (name,)) for name in _names(rows, every & ~answered)]
+    return gaps + list(overlaps.values()) + unreachable[:MAX_FOUND]
 
 
-def _shown(facts: Facts) -> dict[str, Value]:
-    return {name: "(other)" if value == OTHER else value for name, value in facts.items()}
+def _passing(rows: tuple[Row, ...], domains: Mapping[str, list[Value]]) -> list[list[tuple[Value, int]]]:
+    """For each field, each of its values with the rows it lets pass."""
+    given = [row.when.given() for row in rows]
+    found: list[list[tuple[Value, int]]] = []
+    for name, values in domains.items():
+        masks = dict.fromkeys(values, 0)
+        for place, tests in enumerate(given):
+            for value in _passed(tests.get(name), values):
+                masks[value] |= 1 << place
+        found.append(list(masks.items()))
+    return found
 
 
-def _situations(domains: Mapping[str, list[Value]]) -> Iterator[dict[str, Value]]:
-    for combination in itertools.product(*domains.values()):
-        yield dict(zip(domains, combination, strict=True))
+def _passed(test: Texts | Between | None, values: list[Value]) -> Iterable[Value]:
+    if test is None:
+        return values
+    if isinstance(test, Texts) and not test.negate:
+        return test.values
+    if isinstance(test, Texts):
+        return set(values).difference(test.values)
+    return [value for value in values if test.holds(value)]
+
+
+def _names(rows: tuple[Row, ...], bits: int) -> tuple[str, ...]:
+    return tuple(row.name for place, row in enumerate(rows) if bits >> place & 1)
+
+
+def _shown(domains: Iterable[str], situation: Iterable[tuple[Value, int]]) -> dict[str, Value]:
+    facts = zip(domains, (value for value, _ in situation), strict=True)
+    return {name: "(other)" if value == OTHER else value for name, value in facts}
 
 
 def _domains(rows: Iterable[Row]) -> dict[str, list[Value]]:
