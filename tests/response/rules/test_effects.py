@@ -17,6 +17,8 @@ from madang.response.rules.domain import Step
 from madang.response.rules.models import Deed, Firing
 from madang.response.sop import queries as sops
 from madang.response.sop import seed
+from madang.video import commands as video
+from madang.video.models import VideoGrant
 from tests.conftest import MakePerson
 from tests.response.conftest import furnish
 from tests.response.rules.conftest import HALL, Room
@@ -118,6 +120,17 @@ def test_a_proposal_asks_for_the_pictures_when_somebody_says_yes(room: Room, ope
     incident = _flood(room, {"do": "ask", "text_ko": "현장 영상을 볼까요?", "propose": "grant"})
     assert _states(incident) == {"ask": "asked"}
     assert _answer(room, operator, True).state in ("confirmed", "impossible")
+
+
+def test_who_said_yes_to_a_rule_asked_for_the_pictures_and_does_not_approve_them(room: Room) -> None:
+    incident = _flood(room, {"do": "ask", "text_ko": "현장 영상을 볼까요?", "propose": "grant"})
+    deed = _answer(room, room.second, True)
+    assert deed.state == "confirmed", deed.reason
+    grant = VideoGrant.objects.get(case__incident_id=incident.id, pk=deed.effect["grant_id"])
+    assert grant.requested_by == room.second.id
+    with pytest.raises(ForbiddenError) as refused, civic.transaction() as tx:
+        video.decide_grant(tx, room.second, grant.pk, True, "현장 확인", room.now)
+    assert refused.value.data["reason"] == "own_request"
 
 
 def test_a_shadow_asks_nobody(room: Room) -> None:

@@ -81,7 +81,10 @@ def deliver(delivery: Delivery) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """One effect under way; `found` is what came of it: which cameras, which run, which message."""
+    """One effect under way; `found` is what came of it: which cameras, which run, which message.
+
+    `confirmed_by` is who said yes where somebody was asked: what needs a second person later needs another than them.
+    """
 
     tx: Session
     actor: Actor
@@ -90,6 +93,7 @@ class Doing:
     place: int
     now: datetime
     found: dict[str, Any] = field(default_factory=dict)  # Any: JSON values
+    confirmed_by: Actor | None = None
 
 
 def carry_out(
@@ -266,7 +270,7 @@ def _propose(doing: Doing, effect: Ask) -> None:
     kind, code = ("agency", agency) if agency else ("control_room", incident.authority_id)
     grant = video.request_grant(
         doing.tx,
-        doing.actor,
+        doing.confirmed_by or doing.actor,
         case_id=incident.case_id,
         recipient=video.Recipient(kind, code),
         rights=("live",),
@@ -334,7 +338,8 @@ def answer(tx: Session, actor: Actor, deed_id: str, yes: bool, reason: str, now:
     require(actor, right, Thing(deed.authority_id, agency=incident.agency))
     if deed.state != "asked":
         raise ConflictError("this was answered already", ko="이미 처리된 요청입니다.", state=deed.state)
-    doing = Doing(tx, rule_actor(deed.authority_id, deed.rule), incident, deed.rule, deed.place, now)
+    rule = rule_actor(deed.authority_id, deed.rule)
+    doing = Doing(tx, rule, incident, deed.rule, deed.place, now, confirmed_by=actor)
     deed.decided_by, deed.decided_at, deed.reason = actor.id, now, reason.strip()[:500]
     if yes:
         _try(doing, deed, msgspec.convert(deed.effect, _EFFECT), "confirmed")
