@@ -17,7 +17,6 @@ from madang.kernel.errors import MadangError
 from madang.portal.doors import acknowledge_door, knock
 from madang.response.messaging import commands
 from madang.response.messaging.domain import DeliveryState
-from madang.response.messaging.models import Delivery
 from madang.response.messaging.wording import LEVEL_KO
 
 
@@ -30,13 +29,11 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
         knock(acknowledge_door(), request.META.get("REMOTE_ADDR", ""), now)
         with civic.transaction() as tx:
             if request.method == "POST":
-                delivery: Delivery | None = commands.acknowledge_by_token(tx, token, now)
+                delivery = commands.acknowledge_by_token(tx, token, now)
             else:
-                delivery = commands.delivery_of_token(token)
+                delivery = commands.delivery_of_token(token, now)
     except MadangError as error:
         return _answer(request, {"refusal": error.ko or error.detail}, error.status)
-    if delivery is None:
-        return _answer(request, {"refusal": "확인할 메시지를 찾을 수 없습니다."}, 404)
     message = delivery.message
     known = delivery.state == DeliveryState.ACKNOWLEDGED.value
     shown = {"message": message, "delivery": delivery, "known": known, "level": LEVEL_KO[message.level]}

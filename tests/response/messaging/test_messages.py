@@ -112,6 +112,10 @@ def test_who_presses_the_button_behind_the_link_has_acknowledged_once(
     SentMessage.objects.update(sent_at=later(-90_000))
     Delivery.objects.update(state="sent")
     assert client.post(path).status_code == 409
+    looked = client.get(path)
+    assert (looked.status_code, "하천 범람 우려" in looked.content.decode()) == (409, False), (
+        "an old link shows nothing"
+    )
 
 
 def test_what_certainly_did_not_go_out_is_tried_again_and_what_never_will_goes_on_to_the_next(

@@ -49,7 +49,7 @@ ATTEMPT_TOPIC = "messaging.attempt."
 _MOST_RECIPIENTS = 500
 _TEXT_CHARS = 600
 _ACK_KEPT = timedelta(hours=24)
-"""How long after sending the link of a message still acknowledges it."""
+"""How long after sending the link of a message still shows and acknowledges it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,21 +139,25 @@ def acknowledge_by_token(tx: Session, token: str, now: datetime) -> Delivery:
 
     `NotFoundError` for a token nobody was given; `ConflictError` once the link is too old.
     """
-    delivery = delivery_of_token(token)
-    if delivery is None:
-        raise NotFoundError(ko="확인할 메시지를 찾을 수 없습니다.")
-    if now > delivery.message.sent_at + _ACK_KEPT:
-        raise ConflictError("the link is too old", ko="확인 기간이 지난 링크입니다.", reason="expired")
+    delivery = delivery_of_token(token, now)
     if delivery.state != DeliveryState.ACKNOWLEDGED.value:
         by = f"recipient:{delivery.recipient_id}"
         _do(tx, delivery, Acknowledge("link"), now, by=by, by_name=delivery.recipient.name, how="link")
     return delivery
 
 
-def delivery_of_token(token: str) -> Delivery | None:
-    """The delivery a link belongs to, locked inside a transaction."""
+def delivery_of_token(token: str, now: datetime) -> Delivery:
+    """The delivery a link belongs to, locked inside a transaction. An old link opens nothing: telephones get lost.
+
+    `NotFoundError` for a token nobody was given; `ConflictError` once the link is too old.
+    """
     rows = Delivery.objects.select_for_update().select_related("message__incident", "recipient")
-    return rows.filter(token_hash=tokens.hash_of(token[:64])).first()
+    delivery = rows.filter(token_hash=tokens.hash_of(token[:64])).first()
+    if delivery is None:
+        raise NotFoundError(ko="확인할 메시지를 찾을 수 없습니다.")
+    if now > delivery.message.sent_at + _ACK_KEPT:
+        raise ConflictError("the link is too old", ko="확인 기간이 지난 링크입니다.", reason="expired")
+    return delivery
 
 
 def phoned(tx: Session, actor: Actor, delivery_id: str, reached: bool, note: str, now: datetime) -> Delivery:
