@@ -140,6 +140,7 @@ ROOM_SECTIONS: Mapping[str, str] = MappingProxyType(
         "broadcast": "madang.connectors.broadcast.config:BroadcastConfig",
         "bell_line": "madang.connectors.bell_line.config:BellLineConfig",
         "frigate": "madang.connectors.frigate.config:FrigateConfig",
+        "onvif": "madang.connectors.onvif.config:OnvifConfig",
     }
 )
 """Sections whose form belongs to a room or connector, and the struct that says it."""
@@ -199,6 +200,11 @@ class Config:
         """The hub store's file; where the hub is in PostgreSQL, where a restored one is put to be moved there."""
         file = self.state_dir / "hub.sqlite3"
         return file if self.hub_address else self.base / str(getattr(self.rooms.get("hub"), "store", file))
+
+    @property
+    def evidence_path(self) -> Path:
+        """The folder of sealed evidence."""
+        return self.base / str(getattr(self.rooms.get("video"), "evidence_dir", "evidence"))
 
     @property
     def history_path(self) -> Path:

@@ -52,7 +52,7 @@ def core_workers(services: Services) -> list[ThreadWorker | LoopWorker]:
 
     ours = [*journal(services.clock), *video(), *evidence(services), *facilities(services)]
     ours += [*_response_workers(services), *console(services)]
-    for channel in ("smtp", "sms_gateway", "broadcast", "bell_line", "frigate"):
+    for channel in ("smtp", "sms_gateway", "broadcast", "bell_line", "frigate", "onvif"):
         ours += importlib.import_module(f"madang.connectors.{channel}.workers").workers(services)
     ours += mqtt(services)  # type: ignore[arg-type]  # wants a hub that is open, as it is in core by now
     theirs = [point.value.partition(":")[0] for point in entry_points(group="madang.connectors")]
