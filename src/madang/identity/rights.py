@@ -319,6 +319,9 @@ _NEEDED: Mapping[Right, frozenset[Deed]] = MappingProxyType(
     }
 )
 """The rights that a token holds type by type, and what it must have been given for each."""
+SIGNAL = "Signal"
+"""The type a program must be allowed to create to send signals (`create:Signal`, or `write:*`). Devices need not: they
+are made to report."""
 
 
 def may(actor: Actor, right: Right, thing: Thing) -> Verdict:
@@ -338,7 +341,13 @@ def may(actor: Actor, right: Right, thing: Thing) -> Verdict:
         return Verdict(False, "own_request")
     if right in _NEEDED and actor.kind is ActorKind.TOKEN and not _type_allows(actor, right, thing.entity_type):
         return Verdict(False, "type_not_granted")
+    if right is Right.SEND_SIGNAL and granting == {Role.API_CLIENT} and not _may_report(actor):
+        return Verdict(False, "type_not_granted")
     return YES
+
+
+def _may_report(actor: Actor) -> bool:
+    return any(Deed.CREATE in rule.deeds for rule in actor.types if rule.entity_type in ("*", SIGNAL))
 
 
 def _same_agency(actor: Actor, thing: Thing) -> bool:

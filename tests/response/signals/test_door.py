@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from madang.identity.rights import Actor, ActorKind, Role
+from madang.identity.rights import Actor, ActorKind, Deed, Role, TypeRight
 from madang.kernel.clock import system_clock
 from madang.response.signals.api import BATCH, SCHEMA, asgi_app
 from madang.response.signals.models import Signal
@@ -136,3 +136,26 @@ def test_the_schema_accepts_what_the_door_accepts(desk: Desk) -> None:
     fields = schema["$defs"]["SignalIn"]["properties"]
     assert set(one()) <= set(fields)
     assert schema["$defs"]["SignalIn"]["required"] == ["source", "source_id", "class", "observed_at"]
+
+
+def program(city: str, *types: TypeRight) -> Actor:
+    return Actor("client:1", ActorKind.TOKEN, "statistics", {city: frozenset({Role.API_CLIENT})}, types=types)
+
+
+def test_a_device_does_not_speak_as_an_agency_whose_priority_is_believed(desk: Desk) -> None:
+    urgent = one(1, source="agency", priority=0, **{"class": "loitering"})
+    status, answer = call(Site(device(desk.city)), {"signals": [urgent]})[0]
+    assert status == 400
+    assert "source is one of" in answer["answers"][0]["reason"]
+    told = call(Site(program(desk.city, TypeRight("Signal", frozenset({Deed.CREATE})))), {"signals": [urgent]})
+    assert told[0][0] == 202
+
+
+def test_a_program_that_may_only_read_sends_no_signals(desk: Desk) -> None:
+    reads = program(desk.city, TypeRight("*", frozenset({Deed.READ, Deed.HISTORY})))
+    writes_air = program(desk.city, TypeRight("AirQualityObserved", frozenset({Deed.CREATE, Deed.UPDATE})))
+    for asking in (reads, writes_air, program(desk.city)):
+        status, answer = call(Site(asking), {"signals": [one(1)]})[0]
+        assert (status, answer["reason"]) == (403, "type_not_granted")
+    assert not Signal.objects.exists()
+    assert call(Site(program(desk.city, TypeRight("*", frozenset(Deed)))), {"signals": [one(1)]})[0][0] == 202

@@ -16,7 +16,7 @@ import msgspec
 import orjson
 
 from madang.identity.access import require
-from madang.identity.rights import Actor, Right, Thing
+from madang.identity.rights import Actor, Right, Role, Thing
 from madang.journal import civic
 from madang.kernel.canonical import parse_json
 from madang.kernel.clock import Clock
@@ -30,7 +30,7 @@ from madang.kernel.errors import (
 )
 from madang.kernel.mode import Mode
 from madang.response.config import SignalsConfig
-from madang.response.signals.domain import BY_HAND, FROM_OUTSIDE
+from madang.response.signals.domain import BY_HAND, FROM_OUTSIDE, Source
 from madang.response.signals.intake import JSON, MOST_TEXT, Answer, Draft, Receipt, accept
 from madang.response.tasks import response_config
 
@@ -118,7 +118,14 @@ def read_batch(body: bytes, actor: Actor, own_mode: Mode, most: int) -> list[Dra
     if len(raw["signals"]) > most:
         raise TooLargeError(f"a batch has at most {most} signals", where="signals")
     authority, mode = _authority(raw.get("authority"), actor), _mode(raw.get("mode"), own_mode)
-    return [_draft(one, authority, mode) for one in raw["signals"]]
+    sources = _sources(actor, authority)
+    return [_draft(one, authority, mode, sources) for one in raw["signals"]]
+
+
+def _sources(actor: Actor, authority: str) -> frozenset[Source]:
+    """What the sender may call itself. An agency's priority is believed, so that no device speaks as one."""
+    only_device = actor.roles.get(authority) == frozenset({Role.DEVICE})
+    return FROM_OUTSIDE - {Source.AGENCY} if only_device else FROM_OUTSIDE
 
 
 def _authority(said: object, actor: Actor) -> str:
@@ -139,13 +146,13 @@ def _mode(said: object, own_mode: Mode) -> Mode:
     return mode
 
 
-def _draft(raw: object, authority: str, mode: Mode) -> Draft | str:
+def _draft(raw: object, authority: str, mode: Mode, sources: frozenset[Source]) -> Draft | str:
     try:
         told = msgspec.convert(raw, SignalIn)
     except msgspec.ValidationError as error:
         return str(error)
-    if told.source not in FROM_OUTSIDE:
-        return f"source is one of {', '.join(sorted(FROM_OUTSIDE))} - at `$.source`"
+    if told.source not in sources:
+        return f"source is one of {', '.join(sorted(sources))} - at `$.source`"
     if told.device.startswith(BY_HAND):
         return f"a device may not be called {BY_HAND}... - at `$.device`"
     return Draft(authority=authority, mode=mode, **msgspec.structs.asdict(told))
