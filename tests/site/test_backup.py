@@ -105,6 +105,23 @@ def test_older_history_comes_back_with_the_store_it_belongs_to(tmp_path: Path, t
     assert asyncio.run(_readings(config, 4, roll=True)) == [1, 2, 4]
 
 
+def test_sealed_evidence_is_copied_with_the_rows_that_hold_its_keys(tmp_path: Path, target: Path) -> None:
+    config = load(initialise(tmp_path / "city"))
+    with closing(sqlite3.connect(config.civic_path)) as civic:
+        civic.execute("CREATE TABLE incident (id TEXT, number TEXT)")
+    sealed = config.evidence_path / "ab" / "01a2-ab.sealed"
+    sealed.parent.mkdir(parents=True)
+    sealed.write_bytes(b"sealed pieces")
+    back_up(config, target, now=NOW)
+    sealed.write_bytes(b"something else")
+
+    aside = restore(config, target, now=NOW)
+
+    assert aside is not None
+    assert sealed.read_bytes() == b"sealed pieces"
+    assert (aside / "evidence" / "ab" / "01a2-ab.sealed").read_bytes() == b"something else"
+
+
 def test_a_backup_without_files_that_history_needs_is_none(tmp_path: Path, target: Path) -> None:
     config = load(initialise(tmp_path / "city"))
     with closing(sqlite3.connect(config.civic_path)) as civic:

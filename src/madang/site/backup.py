@@ -1,4 +1,4 @@
-"""Copies of both stores: taken while the platform runs, verified before they are put back."""
+"""Copies of both stores and what lies beside them: taken while the platform runs, verified before they are put back."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 CIVIC, HUB, CHECKPOINTS = "civic.sqlite3", "hub.sqlite3", "audit-checkpoints.jsonl"
 HISTORY = "hub.history"
+EVIDENCE = "evidence"
 _ARCHIVES = (".tar", ".tar.gz", ".tgz")
 _PART_BYTES = 1 << 20
 
@@ -72,6 +73,8 @@ def before_upgrade(config: Config) -> Path:
 def _copy(config: Config, stage: Path, progress: Progress) -> Iterator[Kept]:
     progress("civic store")
     yield _described(stage / CIVIC, _copy_civic(config.civic_path, stage / CIVIC))
+    progress("evidence")
+    yield from _copy_evidence(config.evidence_path, stage)
     _link_history(config.history_path, stage / HISTORY)
     if config.hub_address:
         progress("hub store")
@@ -130,6 +133,16 @@ def _copy_clustered_hub(address: str, target: Path) -> dict[str, int]:
     moved = moving.move(address, str(target), lambda _table, _done, _all: None)
     _synced(target)
     return {one.table: one.rows_to for one in moved}
+
+
+def _copy_evidence(folder: Path, stage: Path) -> Iterator[Kept]:
+    """The sealed files, after the rows that hold their keys: one may only have grown since, which its row ignores."""
+    for found in sorted(folder.glob("*/*.sealed")):
+        kept = stage / EVIDENCE / found.relative_to(folder)
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # erased meanwhile
+            shutil.copy2(found, kept)
+            yield replace(_described(kept, {}), name=f"{EVIDENCE}/{found.relative_to(folder)}")
 
 
 def _link_history(folder: Path, target: Path) -> None:
@@ -268,8 +281,9 @@ def _unpack(source: Path, stage: Path) -> None:
         for name in (MANIFEST, CIVIC, HUB, CHECKPOINTS):
             if (source / name).is_file():
                 shutil.copy2(source / name, stage / name)
-        if (source / HISTORY).is_dir():
-            shutil.copytree(source / HISTORY, stage / HISTORY)
+        for folder in (HISTORY, EVIDENCE):
+            if (source / folder).is_dir():
+                shutil.copytree(source / folder, stage / folder)
         return
     try:
         with tarfile.open(source) as archive:
@@ -282,7 +296,7 @@ def _unpack(source: Path, stage: Path) -> None:
 
 
 def _is_ours(name: str) -> bool:
-    return name in (MANIFEST, CIVIC, HUB, CHECKPOINTS) or name.startswith(f"{HISTORY}/")
+    return name in (MANIFEST, CIVIC, HUB, CHECKPOINTS) or name.startswith((f"{HISTORY}/", f"{EVIDENCE}/"))
 
 
 def verified(directory: Path) -> dict[str, Any]:  # Any: decoded JSON
@@ -326,14 +340,16 @@ def _exchange(config: Config, stage: Path, manifest: dict[str, Any], now: dateti
     if checkpoints is not None:
         places[CHECKPOINTS] = Path(checkpoints)
     aside = config.backups_dir / f"replaced-{now:%Y%m%dT%H%M%SZ}"
-    moved = [_move_aside(path, aside) for path in (*places.values(), config.history_path)]
+    folders = {HISTORY: config.history_path, EVIDENCE: config.evidence_path}
+    moved = [_move_aside(path, aside) for path in (*places.values(), *folders.values())]
     for name in manifest["files"]:
         if name in places:
             places[name].parent.mkdir(parents=True, exist_ok=True)
             shutil.move(stage / name, places[name])
-    if (stage / HISTORY).exists():
-        config.history_path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(stage / HISTORY, config.history_path)
+    for name, folder in folders.items():
+        if (stage / name).exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(stage / name, folder)
     return aside if any(moved) else None
 
 
