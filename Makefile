@@ -8,7 +8,7 @@ SHELL  := /bin/bash
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench setup front lock format docs clean
+.PHONY: help run test check bench faults setup front lock format docs clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ check: $(VENV)/.dev front ## Format, lint, types, imports, docs, front end
 
 bench: $(VENV)/.dev front ## Measure against the limits; writes docs/benchmarks.md
 	$(BIN)/madang bench $(ARGS)
+
+faults: $(VENV)/.dev ## Do every fault on purpose, seeded; writes docs/faults.md
+	$(BIN)/python -m tests.faults $(ARGS)
 
 setup: $(VENV)/.dev front ## Prepare the virtual environment and the front end
 
