@@ -146,6 +146,7 @@ def test_an_approver_sends_a_shadow_back_with_a_reason_and_its_history_tells(wri
     steps = writer.get(f"{path}/history").json()["steps"]
     assert [one["act"] for one in steps] == ["drafted", "shadow", "send_back"]
     assert (steps[-1]["reason"], steps[-1]["by"]["id"]) == ("너무 자주 울립니다", approver.actor.id)
+    assert not steps[-1]["by"]["name"].startswith("person:")
 
 
 def test_a_form_says_which_sources_a_field_takes(writer: Desk) -> None:

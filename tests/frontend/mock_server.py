@@ -228,7 +228,7 @@ class MockCity:
         if "evidence" in parts:
             return mock_work.evidence(row["id"])
         if "deeds" in parts:
-            return {"deeds": []}
+            return {"deeds": mock_work.deeds(row["id"])}
         if len(parts) > 1 and parts[1] != "messages":
             raise RefusedError(404, "찾을 수 없습니다.", f"no {'/'.join(parts)}")
         if "messages" in parts:

@@ -194,3 +194,26 @@ def evidence(incident: str) -> Row:
         "erased_by": "",
     }
     return {"items": [item] if incident == "i3" else [], "exports": [], "recordable": [], "bases": []}
+
+
+def deeds(incident_id: str) -> list[Row]:
+    """What a rule did to the first incident, and what it asks."""
+    if incident_id != "i1":
+        return []
+    one = {
+        "incident_id": incident_id,
+        "rule": "night-bell@2",
+        "effect": {},
+        "reason": "",
+        "at": instant(datetime.now(UTC)),
+    }
+    undecided = {"decided_by": None, "decided_at": None, "needs": "work_incident"}
+    show = {
+        "id": "d1",
+        "kind": "show",
+        "state": "done",
+        "text_ko": "카메라 4대를 보입니다",
+        "text_en": "show 4 cameras",
+    }
+    ask = {"id": "d2", "kind": "ask", "state": "asked", "text_ko": "112 상황실에 현장 영상을 제공하시겠습니까?"}
+    return [{**one, **undecided, **show}, {**one, **undecided, **ask, "text_en": "Give the pictures?"}]

@@ -1,6 +1,7 @@
 /** Cells of a decision table in words, and back. Pure. */
 
 import type { Between, Json, Named, TableLine, Texts } from "./types";
+import { TABLE_FIELDS } from "./words";
 
 export interface Told {
   classes: readonly Named[];
@@ -54,7 +55,10 @@ export function answerText(row: TableLine, told: Told, language: Language): stri
 /** A case no row answers, or that two do. */
 export function exampleText(example: Record<string, Json>, told: Told, language: Language): string {
   return Object.entries(example)
-    .map(([field, value]) => (value === "(other)" ? (language === "ko" ? `${field}: 그 밖` : `${field}: any other`) : `${field}: ${named(String(value), field, told, language)}`))
+    .map(([field, value]) => {
+      const label = TABLE_FIELDS[field]?.[language] ?? field;
+      return `${label}: ${value === "(other)" ? { ko: "그 밖", en: "any other" }[language] : named(String(value), field, told, language)}`;
+    })
     .join(", ");
 }
 

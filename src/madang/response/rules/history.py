@@ -29,7 +29,10 @@ def history_of(row: RuleVersion) -> list[JsonRow]:
         {
             "at": line.at,
             "act": line.action.removeprefix("rule."),
-            "by": {"id": line.actor, "name": names.get(line.actor, line.actor)},
+            "by": {
+                "id": line.actor,
+                "name": names.get(line.actor, "시스템" if line.actor.startswith("system:") else line.actor),
+            },
             "reason": str(bodies.get(line.seq, {}).get("reason", "")),
         }
         for line in told
@@ -37,8 +40,8 @@ def history_of(row: RuleVersion) -> list[JsonRow]:
 
 
 def _names(actors: Iterable[str]) -> dict[str, str]:
-    people = Person.objects.filter(pk__in=set(actors))
-    return {person.pk: person.name_ko or person.username for person in people}
+    people = Person.objects.filter(pk__in={actor.removeprefix("person:") for actor in actors})
+    return {f"person:{person.pk}": person.name_ko or person.username for person in people}
 
 
 def _body(blob: AuditBlob) -> JsonRow:
