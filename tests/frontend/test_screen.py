@@ -352,7 +352,7 @@ def test_a_key_can_be_remapped_and_stays_so_after_a_reload(desk: Page, mock: Moc
 def test_letters_typed_into_a_field_are_no_commands(desk: Page, mock: MockCity) -> None:
     choose(desk, "i1")
     desk.keyboard.press("n")
-    expect(desk.get_by_role("textbox", name="내용")).to_be_focused()
+    expect(desk.get_by_role("dialog").get_by_role("textbox", name="내용")).to_be_focused()
     desk.keyboard.type("tcxq")
     desk.get_by_role("dialog").get_by_role("button", name="저장").click()
     until(lambda: mock.asked("/i1/note") != [])
