@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,6 +85,18 @@ def test_a_bell_nobody_registered_is_taken_with_its_own_place_and_marked(city: s
     signal = Signal.objects.get()
     assert (signal.lon, signal.lat) == (128.9, 35.2)
     assert json.loads(signal.attributes)["registered"] is False
+
+
+@pytest.mark.django_db
+def test_many_bells_nobody_registered_are_looked_up_together(city: str) -> None:
+    """The store is locked meanwhile: a search of the register for each would hold up everybody."""
+
+    def asked(count: int) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            tell(city, *({"kind": "heartbeat", "bell": f"stray-{count}-{n}"} for n in range(count)))
+        return len(queries)
+
+    assert asked(400) == asked(4)
 
 
 @pytest.mark.django_db

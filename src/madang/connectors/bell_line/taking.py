@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any  # Any: JSON values
@@ -73,11 +74,22 @@ def _registered(line: Line, numbers: set[str]) -> dict[str, Facility]:
     """The facility of each bell number: by the whole key, or by what follows the agency's code in it."""
     rows = Facility.objects.filter(authority_id=line.authority, kind="bell")
     found: dict[str, Facility] = {row.source_key: row for row in rows.filter(source_key__in=numbers)}
-    for number in numbers - set(found):
-        ending = list(rows.filter(source_key__endswith=f":{number}")[:2])
-        if len(ending) == 1:
-            found[number] = ending[0]
+    missing = numbers - set(found)
+    if missing:
+        keys = _by_ending(rows.values_list("source_key", flat=True), missing)
+        ended = {row.source_key: row for row in rows.filter(source_key__in=keys.values())}
+        found |= {number: ended[key] for number, key in keys.items()}
     return found
+
+
+def _by_ending(keys: Iterable[str], wanted: set[str]) -> dict[str, str]:
+    """The one key that ends in `:number`, for each number that one key only ends in."""
+    ending: defaultdict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        parts = key.split(":")
+        for begin in range(1, len(parts)):
+            ending[":".join(parts[begin:])].append(key)
+    return {number: ending[number][0] for number in wanted if len(ending[number]) == 1}
 
 
 def _kind(one: Said, bell: Facility | None, config: BellLineConfig, now: datetime) -> Kind:
