@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from django.db.models import Model, QuerySet
+
 from madang.console.config import console_config
 from madang.console.feeds import FeedRow, feed_rows, rejects_of
 from madang.console.links import LinkRow, link_rows
@@ -32,6 +34,7 @@ from madang.console.stream import Event
 from madang.identity.rights import Right
 from madang.journal import alarms, changes, civic, desk
 from madang.kernel.clock import Clock, instant_text, system_clock
+from madang.response.models import Incident, Task
 from madang.response.queries import JsonRow
 from madang.video import queries as video_queries
 from madang.video.models import Case, VideoGrant
@@ -126,11 +129,12 @@ class CivicSource:
         wanted = _wanted(changes)
         since = shown_since(self._clock())
         rows = {kind: build(sight, _refs(wanted, kind), since) for kind, build in _BUILDERS.items()}
+        hidden = _hidden(sight, [key for key in wanted if key[0] in rows and key[1] not in rows[key[0]]])
         told = sorted(wanted.items(), key=lambda item: item[1])
         return [
             Event(seq, kind, ref, "upsert", None) if kind in NUDGES else _event(seq, kind, ref, rows[kind])
             for (kind, ref), seq in told
-            if kind not in NUDGES or any(sight.may(right) for right in NUDGES[kind])
+            if (kind, ref) not in hidden and (kind not in NUDGES or any(sight.may(right) for right in NUDGES[kind]))
         ]
 
     def floating(self, sight: Sight) -> list[Event]:
@@ -162,6 +166,27 @@ def _event(seq: int, kind: str, ref: str, rows: Rows) -> Event:
     # A line is touched by its agency, and known to the screens by its name.
     shown = rows[ref]["name"] if kind == "link" else ref
     return Event(seq, kind, shown, "upsert", rows[ref])
+
+
+_SEEN: Mapping[str, tuple[type[Model], Callable[[Sight], QuerySet[Any]]]] = {  # Any: rows of any of these tables
+    "incident": (Incident, visible_incidents),
+    "grant": (VideoGrant, visible_grants),
+    "task": (Task, visible_tasks),
+}
+
+
+def _hidden(sight: Sight, gone: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of what is not to be shown, what never was: that it changed is nothing another agency's people may hear."""
+    if sight.sees_incidents and sight.only_agency is None:
+        return set()
+    hidden: set[tuple[str, str]] = set()
+    for kind, (table, visible) in _SEEN.items():
+        refs = [ref for of_kind, ref in gone if of_kind == kind]
+        if refs:
+            there = table._default_manager.filter(pk__in=refs).values_list("pk", flat=True)
+            seen = visible(sight).filter(pk__in=refs).values_list("pk", flat=True)
+            hidden |= {(kind, str(ref)) for ref in set(there) - set(seen)}
+    return hidden
 
 
 def _between(field: str, bounds: Mapping[str, datetime]) -> dict[str, datetime]:
