@@ -153,3 +153,22 @@ def test_who_may_not_see_facilities_sees_none_and_another_citys_are_not_there(ci
     assert officer.get(f"/facilities/{theirs.pk}").status_code == 404
     assert officer.post(f"/facilities/{theirs.pk}/report", {"text": ""}).status_code == 404
     assert officer.post(f"/facilities/{theirs.pk}/service", {"in_service": False, "reason": "x"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/facilities?offset=99999999999999999999999",
+        "/facilities/outages?offset=99999999999999999999999",
+        "/facilities/orders?offset=99999999999999999999999",
+        "/facilities/inspections?offset=99999999999999999999999",
+    ],
+)
+def test_a_page_beyond_every_table_is_empty(city: str, desk: Make, page: str) -> None:
+    answer = desk(Role.OPERATOR).get(page)
+    assert (answer.status_code, answer.json()["rows"]) == (200, [])
+
+
+@pytest.mark.parametrize("month", ["9999-12", "0001-01", "2026-13", "x" * 5_000])
+def test_a_month_no_calendar_of_the_city_has_is_refused(city: str, desk: Make, month: str) -> None:
+    assert desk(Role.OPERATOR).get(f"/facilities/availability?month={month}").status_code == 400

@@ -27,6 +27,7 @@ from madang.kernel.errors import BadRequestError
 router = Router(tags=["facilities"])
 PAGE = 50
 MOST_EXPORTED = 200_000
+MOST_OFFSET = 1_000_000
 
 
 class Asked(Schema):
@@ -66,12 +67,13 @@ def register(request: SeatedRequest, asked: Query[Asked], offset: int = 0) -> Ro
     demand(viewer, Right.VIEW_FACILITIES)
     now = system_clock()
     found = queries.register(viewer.authority, asked.wanted(), now)
+    first = _first(offset)
     order = ("next_inspection_on", "pk") if asked.inspection == "overdue" else ("kind", "name", "pk")
-    rows = found.order_by(*order)[max(0, offset) : max(0, offset) + PAGE]
+    rows = found.order_by(*order)[first : first + PAGE]
     today = queries.today_of(now)
     return {
         "rows": [queries.facility_row(row, today) for row in rows],
-        "offset": max(0, offset),
+        "offset": first,
         "total": found.count(),
     }
 
@@ -103,11 +105,16 @@ def outages(request: SeatedRequest, ended: bool = False, kind: str = "", offset:
     viewer = request.auth
     demand(viewer, Right.VIEW_FACILITIES)
     rows = queries.outages(viewer.authority, ended=ended, kind=kind)
-    return {"rows": queries.outage_rows(_page(rows, offset)), "offset": max(0, offset), "total": rows.count()}
+    return {"rows": queries.outage_rows(_page(rows, offset)), "offset": _first(offset), "total": rows.count()}
 
 
 def _page(rows: Any, offset: int) -> Any:  # Any: a query set of any model
-    return rows[max(0, offset) : max(0, offset) + PAGE]
+    first = _first(offset)
+    return rows[first : first + PAGE]
+
+
+def _first(offset: int) -> int:
+    return min(max(0, offset), MOST_OFFSET)
 
 
 class OutageDeed(Schema):
@@ -151,7 +158,7 @@ def orders(request: SeatedRequest, ended: bool = False, offset: int = 0) -> Row:
     demand(viewer, Right.VIEW_FACILITIES)
     rows = queries.orders(viewer.authority, ended=ended)
     today = queries.today_of(system_clock())
-    return {"rows": queries.order_rows(_page(rows, offset), today), "offset": max(0, offset), "total": rows.count()}
+    return {"rows": queries.order_rows(_page(rows, offset), today), "offset": _first(offset), "total": rows.count()}
 
 
 @router.post("/facilities/orders")
@@ -207,7 +214,7 @@ def inspections(request: SeatedRequest, offset: int = 0) -> Row:
     demand(viewer, Right.VIEW_FACILITIES)
     rows, today = queries.planned(viewer.authority), queries.today_of(system_clock())
     page = [queries.inspection_row(row, today) for row in _page(rows, offset)]
-    return {"rows": page, "offset": max(0, offset), "total": rows.count()}
+    return {"rows": page, "offset": _first(offset), "total": rows.count()}
 
 
 class Cancelled(Schema):

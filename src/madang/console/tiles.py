@@ -15,7 +15,7 @@ from madang.places.files import Part
 TYPE = "application/vnd.pmtiles"
 LARGEST_RANGE = 8_000_000
 """A longer range is cut: the reader asks again for the rest, bytes."""
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _TOKEN = re.compile(r"[0-9a-f]{8,40}")
 
 

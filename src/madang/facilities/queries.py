@@ -372,9 +372,11 @@ def month_window(now: datetime, month: str = "") -> Span:
     text = month or month_text(now)
     try:
         first = datetime.strptime(text, "%Y-%m").replace(tzinfo=SEOUL)
+        if not 2000 <= first.year < 3000:
+            raise ValueError(text)
     except ValueError:
         raise BadRequestError(
-            f"{text!r} is no month; write e.g. 2026-11", where="month", ko="달은 2026-11처럼 씁니다."
+            f"{text[:20]!r} is no month; write e.g. 2026-11", where="month", ko="달은 2026-11처럼 씁니다."
         ) from None
     return first, (first + timedelta(days=32)).replace(day=1)
 
