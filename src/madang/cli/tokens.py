@@ -44,8 +44,8 @@ def create(
     from madang.cli.house import actor_at_the_keyboard, city_code, open_house
 
     words = (*(f"read:{name}" for name in read), *(f"write:{name}" for name in write), *allow)
-    if not words:
-        raise click.UsageError("a token without --read or --write TYPE would open nothing")
+    if not words and kind != "device":
+        raise click.UsageError("a program's token without --read, --write or --allow would open nothing")
     config = open_house()
     from madang.identity.commands import issue_token
     from madang.identity.models import TokenKind
