@@ -5,6 +5,7 @@ The figures and their bases are for counsel to confirm; the back office may chan
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,12 +73,12 @@ SEED: tuple[Kind, ...] = (
 )
 
 
-def seed(tx: Session) -> None:
+def seed(tx: Session, wanted: Iterable[Kind] = SEED) -> None:
     """Writes the kinds that are missing; what an officer changed stays."""
     tx.executemany(
         "INSERT INTO journal_retention (kind, days, label_ko, label_en, basis_ko, basis_en)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind) DO NOTHING",
-        [(k.kind, k.days, k.label_ko, k.label_en, k.basis_ko, k.basis_en) for k in SEED],
+        [(k.kind, k.days, k.label_ko, k.label_en, k.basis_ko, k.basis_en) for k in wanted],
     )
 
 
@@ -85,6 +86,12 @@ def kinds(tx: Session) -> list[Kind]:
     """Every retention kind, as it stands."""
     rows = tx.execute("SELECT kind, days, label_ko, label_en, basis_ko, basis_en FROM journal_retention ORDER BY kind")
     return [Kind(*row) for row in rows]
+
+
+def days_of(tx: Session, kind: Kind) -> int:
+    """How long that kind is kept as the table stands, else as proposed; days."""
+    rows = tx.execute("SELECT days FROM journal_retention WHERE kind = ?", (kind.kind,))
+    return int(rows[0][0]) if rows else kind.days
 
 
 def erase_due(tx: Session, keys: Keyring, now: datetime) -> int:

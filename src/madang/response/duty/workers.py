@@ -5,6 +5,7 @@ from __future__ import annotations
 from madang.journal import handlers
 from madang.kernel.workers import LoopWorker, ThreadWorker
 from madang.response.duty import presence
+from madang.response.forgetting import keeper
 
 
 def register() -> None:
@@ -13,6 +14,8 @@ def register() -> None:
 
 
 def workers(services: object) -> list[ThreadWorker | LoopWorker]:
-    """The lookout: it knows when this process itself was not listening."""
+    """The lookout, which knows when this process itself was not listening, and the keeper of the retention."""
     del services
-    return [LoopWorker("duty.lookout", presence.keep_lookout)]
+    from madang.response.duty.retention import FORGETTINGS
+
+    return [LoopWorker("duty.lookout", presence.keep_lookout), keeper("duty", FORGETTINGS)]

@@ -10,9 +10,11 @@ from madang.journal.handlers import Delivery, OutboxMessage, Subscriber
 from madang.kernel.canonical import canonical_json
 from madang.kernel.clock import system_clock
 from madang.kernel.workers import LoopWorker, ThreadWorker
+from madang.response.forgetting import keeper
 from madang.response.messaging import commands, sending
 from madang.response.messaging.channels import CHANNELS, Channel
 from madang.response.messaging.channels import register as register_channel
+from madang.response.messaging.retention import FORGETTINGS
 from madang.response.models import Incident
 
 FOLLOWER = "messaging.endings"
@@ -34,9 +36,9 @@ def open_channel(channel: Channel) -> None:
 
 
 def workers(services: object) -> list[ThreadWorker | LoopWorker]:
-    """Nothing of its own: the journal's relay and timers do this room's work."""
+    """The keeper of the retention; the journal's relay and timers do the rest of this room's work."""
     del services
-    return []
+    return [keeper("messaging", FORGETTINGS)]
 
 
 def _prepare(message: OutboxMessage) -> bytes | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from madang.journal import civic
+from madang.journal import civic, retention
 from madang.journal.retention import Kind
 from madang.journal.session import Session
 from madang.kernel.clock import instant_text
@@ -23,19 +23,10 @@ _IDS_KEPT_DAYS = 400
 _AT_ONCE = 5_000
 
 
-def seed(tx: Session) -> None:
-    """Writes the entry if it is missing; what an officer changed stays."""
-    tx.execute(
-        "INSERT INTO journal_retention (kind, days, label_ko, label_en, basis_ko, basis_en)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind) DO NOTHING",
-        (KIND.kind, KIND.days, KIND.label_ko, KIND.label_en, KIND.basis_ko, KIND.basis_en),
-    )
-
-
 def run_once(now: datetime) -> int:
     """Empties and forgets what is due, in short transactions; returns how many signals were emptied."""
     with civic.transaction() as tx:
-        seed(tx)
+        retention.seed(tx, [KIND])
     emptied = 0
     while True:
         with civic.transaction() as tx:
@@ -51,7 +42,7 @@ def run_once(now: datetime) -> int:
 
 def _empty(tx: Session, now: datetime) -> int:
     """Empties what old signals say; their ids, digests, classes and outcomes stay."""
-    days = tx.execute("SELECT days FROM journal_retention WHERE kind = ?", (KIND.kind,))[0][0]
+    days = retention.days_of(tx, KIND)
     due = (
         "SELECT seq FROM signals_signal WHERE outcome <> '' AND received_at < ?"
         " AND (text <> '' OR address <> '' OR media_ref <> '' OR attributes <> '{}') LIMIT ?"
