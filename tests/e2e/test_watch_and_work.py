@@ -61,7 +61,7 @@ class Person:
 
     def command(self, key: str) -> None:
         """A single-letter key of the desk: no field may hold the keys, so Escape first leaves what is open."""
-        self.page.wait_for_function("!document.querySelector('dialog')")
+        expect(self.page.locator("dialog")).to_have_count(0)
         if self.page.evaluate("document.activeElement?.matches('input, textarea, select')"):
             self.press("Shift+Tab")
         self.press(key)
