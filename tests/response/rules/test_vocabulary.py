@@ -86,7 +86,8 @@ def test_a_rule_reads_as_a_korean_and_an_english_sentence_whose_parts_point_at_t
         )
     )
     assert sentence_ko(rule).text == (
-        "22:00–06:00에, 300m 안에 진행 중인 사건이 없을 때, WaterLevel의 level이(가) 2.5 이상인 상태가 1분 30초 동안 계속되면,"
+        "22:00–06:00에, 300m 안에 진행 중인 사건이 없을 때, "
+        "WaterLevel의 level이(가) 2.5 이상인 상태가 1분 30초 동안 계속되면,"
         " 침수(P2) 신호를 내고, 카메라 4대를 보이고, SOP SOP-12를 시작합니다."
     )
     assert sentence_en(rule).text.startswith("When level of WaterLevel stands at 2.5 or above for 1 min 30 s and ")
