@@ -190,7 +190,7 @@ def hand_over(kim: Person, lee: Person) -> None:
     state(lee, "비상벨", "김관제")
     lee.command("h")
     offer = lee.page.get_by_role("dialog")
-    expect(offer.get_by_role("button", name="인수")).to_be_focused()
+    lee.reach(offer.get_by_role("button", name="인수"))
     lee.shoot("offer")
     lee.press("Enter")
     state(lee, "비상벨", "내 담당")

@@ -260,6 +260,8 @@ def add_note(tx: Session, actor: Actor, incident_id: str, text: str, now: dateti
     """Writes what somebody saw or did on the timeline."""
     if not text.strip():
         raise BadRequestError("a note needs words", where="text", ko="내용을 입력하십시오.")
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise BadRequestError("the text holds what is no letter", where="text", ko="글자가 아닌 것이 섞여 있습니다.")
     incident = _work(actor, incident_id)
     line = Line("note", text.strip()[:4000], text.strip()[:4000])
     timeline.append(incident, line, actor=actor.id, actor_name=actor.name, now=now)
