@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -197,6 +198,12 @@ def hand_over(kim: Person, lee: Person) -> None:
     lee.press("Escape")
 
 
+def ended(scene: subprocess.Popen[bytes]) -> None:
+    """Ends devices that may still wait for a platform that is gone."""
+    scene.terminate()
+    scene.wait(20)
+
+
 def close(lee: Person, name: str, how: str) -> None:
     lee.choose(name)
     lee.say("x", how, "종료")
@@ -242,7 +249,7 @@ def test_from_a_signal_to_a_signed_report_by_keyboard_alone(city: City, browser:
         scenes = [city.scene("bell"), city.scene("crowd", "--count", "120", "--seconds", "20")]
         scenes.append(city.scene("flap", "--count", "40", "--seconds", "20"))
         for scene in scenes:
-            stack.callback(scene.wait, 120)
+            stack.callback(ended, scene)
         take_on(kim, "비상벨")
         look_and_tick(kim)
         take_on(kim, "인파 밀집")
