@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,7 +19,12 @@ from tests.site.serving import Installation, install, seed
 
 PASSWORD = "correct horse battery staple"
 
-hypothesis_settings.register_profile("madang", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile(
+    "madang",
+    deadline=None,
+    max_examples=50 if os.environ.get("CI") else 100,  # every run draws others; two cores have twenty minutes
+    suppress_health_check=[HealthCheck.too_slow],
+)
 hypothesis_settings.load_profile("madang")
 """A busy machine makes no promise untrue."""
 
