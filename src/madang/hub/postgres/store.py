@@ -35,7 +35,7 @@ from madang.hub.postgres.schema import ensure_indexes, migrate
 from madang.hub.postgres.session import PostgresSession
 from madang.hub.postgres.sql import Select, build
 from madang.hub.postgres.writer import CHANNEL, Committed, Unit, Writer
-from madang.hub.query import Query, type_names
+from madang.hub.query import Query, TypeName, type_names
 from madang.hub.sqlite.group import COLUMNS, moment_of, ms_of, stored_of
 from madang.hub.sqlite.schema import CHANGE_BITS
 from madang.hub.store import Feed, Lease, Observer, Page, Reject, RejectSummary, Touches, WriteTx
@@ -331,7 +331,9 @@ class PostgresStore:
         known = self._tenants.get(tenant) or await self._tenant(tenant)
         if known is None:
             return _empty(query)
-        if not self._believed or not type_names(query.types) <= known.catalog.kinds.keys():
+        selection, kinds = query.types, known.catalog.kinds
+        familiar = selection.name in kinds if selection.__class__ is TypeName else type_names(selection) <= kinds.keys()
+        if not (familiar and self._believed):
             await self._catch_up(known.catalog)
         if (asked := self._plan(known, query, types)) is not None:
             answer = self._at_once(known, asked, query, bodies_only=bodies_only)
